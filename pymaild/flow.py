@@ -1,0 +1,197 @@
+"""The path of a message: who may send, who may receive, and how it gets into the mailbox. Read this first.
+
+    receive   mail from other hosts (port 25) or from a local MTA (LMTP): for people who live here, nobody else
+    submit    mail of people who live here (ports 587 and 465, webmail): the author has logged in
+
+No protocol, no SQL and no socket: an smtp.Session asks these questions at MAIL, RCPT and the end of the message, and
+every "no" is a MailError. 250 means: in the mailbox, durable. There is no queue in between, so nothing can bounce later
+that could have been refused now.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+from pymaild.envelope import Address, Client, Envelope, Outcome, Recipient, Role
+from pymaild.events import Event, Journal
+from pymaild.mailstore import AccountStore, OverQuota
+from pymaild.message import trace
+from pymaild.message.repair import repair
+from pymaild.status import MailError
+
+MAX_HOPS = 100  # Received fields; more is a loop. RFC 5321 §6.3
+MAX_HEADER = 1 << 20  # octets of a header block
+
+
+class NoSuchUser(MailError):
+    """RFC 3463 §3.2, X.1.1: the local part names nobody here."""
+
+    def __init__(self) -> None:
+        super().__init__("5.1.1", "There is no such user here")
+
+
+class NoRelay(MailError):
+    """RFC 3463 §3.8, X.7.1: the domain is not ours and the client may not send through us."""
+
+    def __init__(self) -> None:
+        super().__init__("5.7.1", "Relaying denied: this server takes mail only for its own domains")
+
+
+class Directory(Protocol):
+    """Who lives here."""
+
+    def is_local(self, domain: str) -> bool:
+        """Whether the domain (A-label, lower case) is one of ours."""
+
+    def resolve(self, address: Address) -> list[str]:
+        """The accounts an address stands for: itself, plus-addressing, aliases, catch-all. Raises NoSuchUser."""
+
+    def may_send_as(self, account: str, address: Address) -> bool:
+        """Whether it is an address of this account."""
+
+    def login(self, username: str, password: str, ip: str) -> str:
+        """The account's address. Raises MailError 5.7.8, or 4.7.0 when there were too many wrong passwords."""
+
+
+Stores = Callable[[str], AccountStore]
+
+
+class Delivery:
+    """Puts a message into mailboxes: what reception and submission have in common."""
+
+    def __init__(self, hostname: str, directory: Directory, stores: Stores, journal: Journal) -> None:
+        self.hostname = hostname
+        self.directory = directory
+        self.stores = stores
+        self.journal = journal
+
+    def accept_recipient(self, address: Address) -> None:
+        """Refuse at RCPT what could only bounce later: unknown users, full mailboxes. RFC 5321 §3.3, §3.6.2."""
+        if not address.domain:  # <postmaster>, RFC 5321 §4.1.1.3
+            address = Address(address.local_part, self.hostname)
+        elif not self.directory.is_local(address.domain):
+            raise NoRelay
+        errors = [error for account in self.directory.resolve(address) if (error := self._no_room(account))]
+        if errors:
+            raise errors[0]
+
+    def _no_room(self, account: str) -> MailError | None:
+        quota = self.stores(account).quota()
+        full = (quota.octets_limit and quota.octets >= quota.octets_limit) or (
+            quota.messages_limit and quota.messages >= quota.messages_limit
+        )
+        return OverQuota() if full else None
+
+    def deliver(self, envelope: Envelope, message: BinaryIO) -> list[Outcome]:
+        """Write the message into the mailbox of every recipient; one outcome each, in their order.
+
+        An account that several recipients stand for gets one copy. RFC 5321 §4.4: Return-Path on top, then Received.
+        """
+        at = time.time()
+        done: dict[str, MailError | None] = {}
+        outcomes = []
+        for recipient in envelope.recipients:
+            accounts = self.directory.resolve(recipient.address)
+            for account in accounts:
+                if account not in done:
+                    done[account] = self._deliver_to(account, recipient, envelope, message, at)
+            error = next((done[account] for account in accounts if done[account]), None)
+            outcomes.append(Outcome(recipient, error))
+        return outcomes
+
+    def _deliver_to(
+        self, account: str, recipient: Recipient, envelope: Envelope, message: BinaryIO, at: float
+    ) -> MailError | None:
+        fields = (
+            trace.return_path(envelope.reverse_path)
+            + trace.delivered_to(account)
+            + trace.received(envelope, self.hostname, at, recipient.address if len(envelope.recipients) == 1 else None)
+        )
+        message.seek(0)
+        try:
+            uid = self.stores(account).deliver("INBOX", fields, message)
+        except MailError as error:
+            self._record(envelope, "failed", account=account, status=error.status, text=error.text)
+            return error
+        self._record(envelope, "delivered", account=account, mailbox="INBOX", uid=uid)
+        return None
+
+    def _record(self, envelope: Envelope, what: str, **details: str | int) -> None:
+        self.journal.record(Event(envelope.message_id, what, details, envelope.client.session_id))
+
+
+class Reception:
+    """Mail from other hosts, and by LMTP from an MTA on this one: the policy of smtp.Session for MX and LMTP."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+
+    def connected(self, client: Client) -> None:
+        """Everybody may knock."""
+
+    def login(self, client: Client, username: str, password: str) -> str:
+        """Port 25 is for servers; people log in on the submission ports. RFC 6409 §3.1."""
+        raise MailError("5.5.1", "Log in on the submission port (587 or 465), not here", 503)
+
+    def sender(self, envelope: Envelope) -> None:
+        """Any reverse-path may send to people who live here."""
+
+    def recipient(self, envelope: Envelope, address: Address) -> None:
+        """Only people who live here, and only while they have room."""
+        self.delivery.accept_recipient(address)
+
+    def message(self, envelope: Envelope, message: BinaryIO) -> list[Outcome]:
+        """The message is complete: refuse a loop, then deliver."""
+        refuse_bad_header(message)
+        client = envelope.client
+        self.delivery._record(envelope, "received", ip=client.ip, helo=client.helo, protocol=client.protocol)
+        return self.delivery.deliver(envelope, message)
+
+
+class Submission:
+    """Mail of our own people: the policy of smtp.Session for the submission ports. RFC 6409."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+
+    def connected(self, client: Client) -> None:
+        """Everybody may knock; what follows needs a login."""
+
+    def login(self, client: Client, username: str, password: str) -> str:
+        """The account's address. RFC 4954 §4."""
+        return self.delivery.directory.login(username, password, client.ip)
+
+    def sender(self, envelope: Envelope) -> None:
+        """The reverse-path is one of the account's own addresses, or null. RFC 6409 §6.1."""
+        address = envelope.reverse_path
+        if address and not self.delivery.directory.may_send_as(envelope.client.account, address):
+            raise MailError("5.7.1", "This sender address does not belong to your account", 553)
+
+    def recipient(self, envelope: Envelope, address: Address) -> None:
+        """People who live here. Mail for other servers is refused in words until there is a queue for it."""
+        if address.domain and not self.delivery.directory.is_local(address.domain):
+            raise MailError("5.7.1", "This server cannot send to other servers yet: only addresses of its own domains")
+        self.delivery.accept_recipient(address)
+
+    def message(self, envelope: Envelope, message: BinaryIO) -> list[Outcome]:
+        """Refuse what names somebody else as its author, add what is missing, remove Bcc, deliver. RFC 6409 §8."""
+        refuse_bad_header(message)
+        for author in trace.authors(message):
+            if not self.delivery.directory.may_send_as(envelope.client.account, author):
+                raise MailError("5.7.1", "The From field names an address that does not belong to your account")
+        self.delivery._record(envelope, "submitted", account=envelope.client.account)
+        return self.delivery.deliver(envelope, repair(message, self.delivery.hostname, time.time()))
+
+
+def refuse_bad_header(message: BinaryIO) -> None:
+    """A header block without end, or a message that has been everywhere already, goes no further. RFC 5321 §6.3."""
+    header = trace.header_block(message, MAX_HEADER)
+    if header is None:
+        raise MailError("5.3.4", "The header of the message is too long: one megabyte is the limit")
+    if trace.count_received(header) > MAX_HOPS:
+        raise MailError("5.4.6", f"The message goes in a loop: it has passed through more than {MAX_HOPS} servers")
+
+
+POLICIES = {Role.MX: Reception, Role.LMTP: Reception, Role.MSA: Submission, Role.MSA_TLS: Submission}
