@@ -16,7 +16,7 @@ A session (smtp.Session, imap.Session) is fed what arrived and answers with a Re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -39,7 +39,7 @@ class Sink(Protocol):
     """Where octets go that are too many for memory; a BytesIO, a SpooledTemporaryFile, or a counter."""
 
     def write(self, data: bytes, /) -> object:
-        """Take some octets. May raise OSError: the wire keeps reading and the session hears of it."""
+        """Take some octets. Never raises: a sink that fails says so to its session when the octets have ended."""
 
 
 @dataclass(slots=True)
@@ -90,3 +90,95 @@ class Session(Protocol):
 
     def closed(self) -> None:
         """The connection is gone; let go of everything."""
+
+
+class Pump:
+    """Feeds a session with whatever arrived and hands on its answers: the only place that cuts input into lines.
+
+    The wire pumps what it receives from a socket, a test what it likes, whole or byte by byte, with the same result.
+    `then` is what the session waits for now. On TLS, COMPRESS and CLOSE pumping stops: the wire acts and, for the first
+    two, calls tls_started() or compressed().
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.then = Then.CLOSE
+        self._output = Output(())
+        self._input = b""
+        self._missing = 0  # octets an OCTETS still waits for
+        self._skipping = False  # inside a line that passed the limit
+
+    def start(self) -> Iterator[bytes]:
+        """The greeting."""
+        yield from self._send(self.session.greet())
+
+    def feed(self, block: bytes) -> Iterator[bytes]:
+        """Everything the session answers to the next octets. Drain it before the next call."""
+        self._input = self._input + block if self._input else block
+        while self._input or (self.then is Then.OCTETS and not self._missing):
+            output = self._step()
+            if output is None:
+                return
+            yield from self._send(output)
+
+    def wake(self) -> Iterator[bytes]:
+        """What has changed, for a session in IDLE."""
+        yield from self._send(self.session.wake())
+
+    def say(self, output: Output) -> Iterator[bytes]:
+        """Send what the session says of its own accord: timed_out(), shutting_down()."""
+        yield from self._send(output)
+
+    def tls_started(self, description: str) -> None:
+        """TLS is on; what was buffered in clear was dropped when the session asked for it. RFC 3207 §4.2."""
+        self._input = b""
+        self.session.tls_started(description)
+        self.then = Then.COMMAND
+
+    def compressed(self) -> bytes:
+        """DEFLATE is on: the octets that came after the command, still to be inflated and fed."""
+        rest, self._input = self._input, b""
+        self.then = Then.COMMAND
+        return rest
+
+    @property
+    def buffered(self) -> bool:
+        """Whether octets wait for the rest of their line."""
+        return bool(self._input) or self._skipping
+
+    def _send(self, output: Output) -> Iterator[bytes]:
+        yield from output.data
+        self._output, self.then, self._missing = output, output.then, output.size
+        if self.then in (Then.TLS, Then.CLOSE):
+            self._input = b""
+
+    def _step(self) -> Output | None:
+        """Give the session what it waits for, if it is all there."""
+        if self.then in (Then.COMMAND, Then.LINE, Then.IDLE):
+            return self._line()
+        if self.then is Then.OCTETS:
+            return self._octets()
+        if self.then is Then.MESSAGE:
+            output, self._input = self.session.data(self._input)
+            return output
+        return None
+
+    def _line(self) -> Output | None:
+        end = self._input.find(b"\n")
+        limit = self.session.line_limit
+        if end < 0:
+            if self._skipping or len(self._input) >= limit:
+                self._skipping, self._input = True, b""
+            return None
+        line, self._input = self._input[:end], self._input[end + 1 :]
+        if self._skipping or end >= limit:
+            self._skipping = False
+            return self.session.line_too_long()
+        return self.session.line(line[:-1] if line.endswith(b"\r") else line)
+
+    def _octets(self) -> Output | None:
+        taken, self._input = self._input[: self._missing], self._input[self._missing :]
+        if taken and self._output.sink is not None:
+            self._output.sink.write(taken)
+        self._missing -= len(taken)
+        return None if self._missing else self.session.octets_ended()

@@ -370,7 +370,11 @@ class Mailbox(Protocol):
         """The uids it holds for, rising."""
 
     def append(
-        self, message: BinaryIO | bytes, flags: int = 0, keywords: Iterable[str] = (), internal_date: int | None = None
+        self,
+        message: BinaryIO | bytes,
+        flags: int = 0,
+        keywords: Iterable[str] = (),
+        internal_date: int | None = None,
     ) -> int:
         """Take in a message from its current position to its end; its uid. Raises OverQuota, NoSpace, LimitReached."""
 
