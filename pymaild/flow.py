@@ -25,13 +25,6 @@ MAX_HOPS = 100  # Received fields; more is a loop. RFC 5321 §6.3
 MAX_HEADER = 1 << 20  # octets of a header block
 
 
-class NoSuchUser(MailError):
-    """RFC 3463 §3.2, X.1.1: the local part names nobody here."""
-
-    def __init__(self) -> None:
-        super().__init__("5.1.1", "There is no such user here")
-
-
 class NoRelay(MailError):
     """RFC 3463 §3.8, X.7.1: the domain is not ours and the client may not send through us."""
 

@@ -44,3 +44,10 @@ class MailError(Exception):
     def temporary(self) -> bool:
         """Whether the same attempt may succeed later (RFC 3463 §2, class 4)."""
         return self.status.startswith("4")
+
+
+class NoSuchUser(MailError):
+    """RFC 3463 §3.2, X.1.1: the local part names nobody here."""
+
+    def __init__(self) -> None:
+        super().__init__("5.1.1", "There is no such user here")
