@@ -187,4 +187,9 @@ def refuse_bad_header(message: BinaryIO) -> None:
         raise MailError("5.4.6", f"The message goes in a loop: it has passed through more than {MAX_HOPS} servers")
 
 
-POLICIES = {Role.MX: Reception, Role.LMTP: Reception, Role.MSA: Submission, Role.MSA_TLS: Submission}
+POLICIES: dict[Role, type[Reception] | type[Submission]] = {
+    Role.MX: Reception,
+    Role.LMTP: Reception,
+    Role.MSA: Submission,
+    Role.MSA_TLS: Submission,
+}

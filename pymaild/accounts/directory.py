@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MAX_MEMBERS = 10_000  # accounts one address may reach
 MAX_STEPS = 3 * MAX_MEMBERS  # names looked at on the way there
 _REMEMBERED = 50_000  # names
+SHORTEST_PASSWORD = 8  # that people may choose for themselves
 _ROLES = ("postmaster", "abuse")
 
 
@@ -284,12 +285,19 @@ class Directory:
         rows = self.database.read("SELECT quota FROM accounts WHERE address = ?", (account,))
         return default if not rows or rows[0][0] is None else int(rows[0][0])
 
-    def addresses_of(self, account: str) -> list[str]:
-        """The addresses an account may send as, its own first; catch-alls as "@domain"."""
-        rows = self.database.read(
-            "SELECT alias FROM aliases WHERE target = ? AND alias <> ? ORDER BY alias", (account, account)
-        )
-        return [account, *(str(alias) for (alias,) in rows)]
+    def addresses(self, account: str) -> list[str]:
+        """The addresses an account may write as, its own first; catch-alls name none."""
+        sql = "SELECT alias FROM aliases WHERE target = ?1 AND alias <> ?1 AND alias NOT LIKE '@%' ORDER BY alias"
+        return [account, *(str(alias) for (alias,) in self.database.read(sql, (account,)))]
+
+    def change_password(self, account: str, old: str, new: str, ip: str = "") -> None:
+        """By its owner. Raises MailError 5.7.8 when `old` is wrong, 5.7.0 when `new` is too weak."""
+        self.login(account, old, ip)
+        if len(new) < SHORTEST_PASSWORD:
+            raise MailError("5.7.0", f"The new password is too short: take {SHORTEST_PASSWORD} characters or more", 550)
+        if new.lower() in (account, account.partition("@")[0], old.lower()):
+            raise MailError("5.7.0", "The new password is your address or the old password: take another one", 550)
+        self.set_password(account, new)
 
     def _existing(self, address: str) -> str:
         account = self.account(address)

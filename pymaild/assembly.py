@@ -1,0 +1,148 @@
+"""The assembly: the one place where configuration, accounts, storage and the path of the mail become one thing.
+
+Whatever serves people (the daemon, the demo, a test) asks assemble() for the Services and hands their parts to sessions
+and pages. Nothing here touches the disk outside data_dir.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pymaild.accounts.directory import Directory
+from pymaild.config import Config
+from pymaild.envelope import Role
+from pymaild.mailstore import AccountStore, ChangeFeed
+
+if TYPE_CHECKING:
+    from pymaild.accounts.journal import Journal
+    from pymaild.accounts.websessions import WebSessions
+    from pymaild.flow import Delivery, Reception, Submission
+
+
+class NotInitialised(Exception):
+    """data_dir is not there yet, or may not be used; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class ImapBackend:
+    """What an imap.Session asks the house for: who is there, their mail, and when it changes."""
+
+    login: Callable[[str, str, str], str]
+    store: Callable[[str], AccountStore]
+    feed: ChangeFeed
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of one process. Make them after the fork; close them at its end."""
+
+    config: Config
+    directory: Directory
+    stores: Callable[[str], AccountStore]
+    feed: ChangeFeed
+    journal: Journal
+    delivery: Delivery
+
+    def policy(self, role: Role) -> Reception | Submission:
+        """What an smtp.Session in this role asks: flow.Reception or flow.Submission."""
+        from pymaild.flow import POLICIES  # noqa: PLC0415
+
+        return POLICIES[role](self.delivery)
+
+    @cached_property
+    def imap(self) -> ImapBackend:
+        """What an imap.Session asks."""
+        return ImapBackend(self.directory.login, self.stores, self.feed)
+
+    @cached_property
+    def sessions(self) -> WebSessions:
+        """Who is logged in to the webmail."""
+        from pymaild.accounts.websessions import WebSessions  # noqa: PLC0415
+
+        return WebSessions(self.directory.database)
+
+    def close(self) -> None:
+        """Write what waits to be written and let go of the files."""
+        self.journal.close()
+        for part in (self.stores, self.feed, self.directory):
+            close = getattr(part, "close", None)
+            if close:
+                close()
+
+
+def assemble(config: Config) -> Services:
+    """Everything that serves people, over an initialised data_dir. Raises NotInitialised."""
+    from pymaild.accounts.journal import Journal  # noqa: PLC0415 - commands that need less start faster
+    from pymaild.flow import Delivery  # noqa: PLC0415
+    from pymaild.imap.describe import describe  # noqa: PLC0415
+    from pymaild.store import Stores  # noqa: PLC0415
+    from pymaild.store.changes import Feed  # noqa: PLC0415
+
+    directory = open_directory(config)
+    feed = Feed(config.run_dir)
+    stores = Stores(
+        config.server.data_dir, describe, feed, lambda account: directory.quota_of(account, config.limits.quota)
+    )
+    journal = Journal(config.database)
+    delivery = Delivery(config.server.hostname, directory, stores, journal)
+    return Services(config, directory, stores, feed, journal, delivery)
+
+
+def open_directory(config: Config) -> Directory:
+    """Domains, accounts and aliases of an initialised data_dir. Raises NotInitialised."""
+    data_dir = config.server.data_dir
+    try:
+        there = config.database.is_file()
+    except PermissionError:
+        there = False
+        if data_dir.exists():
+            raise NotInitialised(f"{data_dir} may not be read: run this as root or as its owner") from None
+    if not there:
+        raise NotInitialised(
+            f"there is no mail system in {data_dir} yet; make one: pymaild init --domain DOMAIN --admin ADDRESS"
+            " (or name another configuration with -c)"
+        )
+    if not os.access(config.database, os.R_OK | os.W_OK):
+        raise NotInitialised(f"{config.database} may not be written: run this as root or as its owner")
+    return Directory(config.database, config.server.hostname)
+
+
+def owner(config: Config) -> tuple[int, int] | None:
+    """The user and group to become before touching data_dir, when root runs this; None: stay who we are.
+
+    It is [server] user, or else whoever owns data_dir. Raises NotInitialised when there is no such user.
+    """
+    if os.geteuid() != 0:
+        return None
+    if config.server.user:
+        import pwd  # noqa: PLC0415 - there is none on every system
+
+        try:
+            entry = pwd.getpwnam(config.server.user)
+        except KeyError:
+            name = config.server.user
+            raise NotInitialised(f"[server] user: there is no user {name}; make one: useradd --system {name}") from None
+        return entry.pw_uid, entry.pw_gid
+    return _owner_of(config.server.data_dir)
+
+
+def _owner_of(data_dir: Path) -> tuple[int, int] | None:
+    try:
+        found = data_dir.stat()
+    except OSError:
+        return None
+    return (found.st_uid, found.st_gid) if found.st_uid else None
+
+
+def become(config: Config) -> None:
+    """Drop root for good, if it is root that runs this: files made from here on belong to the owner of the mail."""
+    who = owner(config)
+    if who:
+        os.setgroups([])
+        os.setgid(who[1])
+        os.setuid(who[0])
