@@ -1,0 +1,230 @@
+"""pymaild account, domain, alias: who lives here."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from pymaild.accounts.directory import Account, Directory, DirectoryError
+from pymaild.accounts.names import address_key, domain_key, shown
+from pymaild.assembly import become, open_directory
+from pymaild.cli.errors import DATA, USAGE, CommandError
+from pymaild.cli.listing import as_json, table
+from pymaild.cli.parser import Options
+from pymaild.cli.passwords import new_password
+from pymaild.units import show_size, size
+
+
+def directory_of(options: Options) -> Directory:
+    """The directory of the configured data_dir, as the user whose files it is."""
+    become(options.config)
+    return open_directory(options.config)
+
+
+# ---- accounts
+
+
+def add(options: Options) -> int:
+    """Make an account and its mailboxes."""
+    directory = directory_of(options)
+    quota = size(options.quota) if options.quota is not None else None
+    address = shown(address_key(options.address))
+    if directory.account(options.address):
+        raise DirectoryError(
+            f"the account {address} is there already; to change its password: pymaild account passwd {address}"
+        )
+    account = directory.add_account(options.address, new_password(address, options.password_stdin), options.admin, quota)
+    make_mailboxes(options, account.address)
+    print(f"{account.shown} lives here now.")
+    return 0
+
+
+def make_mailboxes(options: Options, address: str) -> None:
+    """The mailboxes of a new account: the store makes them when it opens it for the first time."""
+    from pymaild.assembly import assemble  # noqa: PLC0415 - the storage
+
+    services = assemble(options.config)
+    try:
+        services.stores(address).mailboxes()
+    finally:
+        services.close()
+
+
+def listing(options: Options) -> int:
+    """List the accounts."""
+    wanted = "@" + domain_key(options.domain) if options.domain else ""
+    accounts = [account for account in directory_of(options).accounts() if account.address.endswith(wanted)]
+    if options.json:
+        as_json([asdict(account) for account in accounts])
+        return 0
+    rows = [(account.shown, _kind(account), _quota(account)) for account in accounts]
+    table(("ADDRESS", "", "QUOTA"), rows, "There are no accounts; make one: pymaild account add ADDRESS")
+    return 0
+
+
+def _kind(account: Account) -> str:
+    words = [word for word, holds in (("admin", account.admin), ("disabled", not account.enabled)) if holds]
+    return ", ".join(words)
+
+
+def _quota(account: Account) -> str:
+    if account.quota is None:
+        return "default"
+    return show_size(account.quota) if account.quota else "no limit"
+
+
+def passwd(options: Options) -> int:
+    """Set another password."""
+    directory = directory_of(options)
+    account = existing(directory, options.address)
+    directory.set_password(account.address, new_password(account.shown, options.password_stdin))
+    from pymaild.accounts.websessions import WebSessions  # noqa: PLC0415
+
+    WebSessions(directory.database).end_all(account.address)
+    print(f"{account.shown} has a new password.")
+    return 0
+
+
+def quota(options: Options) -> int:
+    """Set what an account may keep."""
+    directory = directory_of(options)
+    octets = None if options.size == "default" else size(options.size)
+    directory.set_quota(options.address, octets)
+    return 0
+
+
+def admin(options: Options) -> int:
+    """Say who gets the mail to postmaster."""
+    directory_of(options).set_admin(options.address, options.admin == "yes")
+    return 0
+
+
+def disable(options: Options) -> int:
+    """Let nobody log in."""
+    directory = directory_of(options)
+    account = existing(directory, options.address)
+    directory.set_enabled(account.address, False)
+    from pymaild.accounts.websessions import WebSessions  # noqa: PLC0415
+
+    WebSessions(directory.database).end_all(account.address)
+    print(f"Nobody can log in as {account.shown} now. Its mail is kept and goes on arriving.")
+    return 0
+
+
+def enable(options: Options) -> int:
+    """Let its owner log in again."""
+    directory_of(options).set_enabled(options.address, True)
+    return 0
+
+
+def remove(options: Options) -> int:
+    """Remove an account; its mail is put aside or deleted."""
+    directory = directory_of(options)
+    account = existing(directory, options.address)
+    sure(f"Remove the account {account.shown}", options.yes)
+    gone = directory.remove_account(account.address)
+    for alias in gone:
+        print(f"The alias {shown(alias)} stood for this account alone: it is gone, too.")
+    folder = mail_folder(options, account.address)
+    if folder.is_dir() and options.delete_mail:
+        shutil.rmtree(folder)
+    elif folder.is_dir():
+        print(f"Its mail is in {_put_aside(options.config.server.data_dir, folder, account.address)} now.")
+    return 0
+
+
+def mail_folder(options: Options, address: str) -> Path:
+    """Where an account's Maildir is."""
+    local_part, _, domain = address.rpartition("@")
+    folder: Path = options.config.server.data_dir / "mail" / domain / local_part
+    return folder
+
+
+def _put_aside(data_dir: Path, folder: Path, address: str) -> Path:
+    removed = data_dir / "removed"
+    removed.mkdir(mode=0o700, exist_ok=True)
+    target = removed / f"{address}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder.rename(target)
+    return target
+
+
+def existing(directory: Directory, address: str) -> Account:
+    """The account of an address. Raises DirectoryError."""
+    account = directory.account(address)
+    if not account:
+        raise DirectoryError(f"there is no account {shown(address_key(address))}; see pymaild account list")
+    return account
+
+
+def sure(question: str, yes: bool) -> None:
+    """Ask before something that cannot be undone."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(USAGE, f"{question}? There is no terminal to ask; say --yes if you mean it")
+    print(f"{question}? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CommandError(DATA, "nothing was changed")
+
+
+# ---- domains
+
+
+def domain_add(options: Options) -> int:
+    """Take mail for a domain."""
+    from pymaild.cli.keys import dkim_keys  # noqa: PLC0415 - cryptography
+    from pymaild.cli.records import zone  # noqa: PLC0415
+
+    directory = directory_of(options)
+    name = directory.add_domain(options.domain)
+    print(zone(options.config, name, dkim_keys(options.config.server.data_dir, name)))
+    return 0
+
+
+def domain_list(options: Options) -> int:
+    """List the domains."""
+    domains = directory_of(options).domains()
+    if options.json:
+        as_json([asdict(domain) for domain in domains])
+        return 0
+    rows = [(domain.shown, domain.accounts, domain.aliases) for domain in domains]
+    table(("DOMAIN", "ACCOUNTS", "ALIASES"), rows, "There are no domains; add one: pymaild domain add DOMAIN")
+    return 0
+
+
+def domain_remove(options: Options) -> int:
+    """Take no more mail for a domain."""
+    directory = directory_of(options)
+    sure(f"Take no more mail for {options.domain} and remove its aliases", options.yes)
+    directory.remove_domain(options.domain)
+    return 0
+
+
+# ---- aliases
+
+
+def alias_add(options: Options) -> int:
+    """Let an address stand for others."""
+    alias = directory_of(options).add_alias(options.alias, options.targets)
+    print(f"{shown(alias.address)} stands for {', '.join(map(shown, alias.targets))}.")
+    return 0
+
+
+def alias_list(options: Options) -> int:
+    """List the aliases."""
+    aliases = directory_of(options).aliases()
+    if options.json:
+        as_json([asdict(alias) for alias in aliases])
+        return 0
+    rows = [(shown(alias.address), ", ".join(map(shown, alias.targets))) for alias in aliases]
+    table(("ALIAS", "STANDS FOR"), rows, "There are no aliases; make one: pymaild alias add ALIAS TARGET")
+    return 0
+
+
+def alias_remove(options: Options) -> int:
+    """Remove an alias, or some of its targets."""
+    directory_of(options).remove_alias(options.alias, options.targets)
+    return 0

@@ -1,0 +1,274 @@
+"""Every command: its words, function, arguments, help and examples. The parser and the docs follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from pymaild.cli.parser import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument or option: its names, its help, and what argparse's add_argument() is told besides."""
+
+    names: tuple[str, ...]
+    help: str
+    settings: dict[str, Any]
+
+
+def arg(*names: str, help: str, **settings: Any) -> Argument:
+    """A row's argument."""
+    return Argument(names, help, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table."""
+
+    words: str  # "account add"
+    function: str  # "accounts.add": module of pymaild.cli and function
+    help: str
+    arguments: tuple[Argument, ...] = ()
+    text: str = ""  # more than one line of help
+    examples: tuple[str, ...] = ()
+
+    def run(self, options: Options) -> int:
+        """Import the module and call the function."""
+        module, _, function = self.function.rpartition(".")
+        return cast("Callable[[Options], int]", getattr(import_module(f"pymaild.cli.{module}"), function))(options)
+
+
+GROUPS = {
+    "account": "people who have a mailbox here",
+    "domain": "domains that mail is taken for",
+    "alias": "addresses that stand for others",
+    "index": "the index of an account's mail, a cache of the Maildir",
+}
+
+_JSON = arg("--json", action="store_true", help="print JSON, for programs")
+_ADDRESS = arg("address", metavar="ADDRESS", help="the account, such as ann@example.org")
+_PASSWORD = arg("--password-stdin", action="store_true", help="read the password from the first line of standard input")
+_ALL = arg("--all", action="store_true", help="every account")
+_MAYBE_ADDRESS = arg("address", metavar="ADDRESS", nargs="?", help="the account")
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "init",
+        "init.init",
+        "make a mail system: folders, keys, a certificate, the first domain and account",
+        (
+            arg("--domain", metavar="DOMAIN", help="the first domain, such as example.org"),
+            arg("--hostname", metavar="NAME", help="the name of this server; mail.DOMAIN unless said"),
+            arg("--admin", metavar="ADDRESS", help="the first account, who also gets the mail to postmaster"),
+            arg("--data-dir", metavar="FOLDER", help="where everything is kept, if no configuration says so yet"),
+            _PASSWORD,
+        ),
+        text=(
+            "Writes a configuration if there is none, makes its data_dir with DKIM keys and a self-signed certificate,"
+            " and prints the DNS records that the domain needs. Nothing that is there is changed: it can be run again."
+            " Questions are asked for what is not given. Without root, ports above 1024 are chosen."
+        ),
+        examples=(
+            "pymaild init --domain example.org --admin ann@example.org",
+            "pymaild -c ~/mail/pymaild.conf init     # asks; everything goes into ~/mail",
+        ),
+    ),
+    Command(
+        "serve",
+        "serve.serve",
+        "run the servers in the foreground, until SIGTERM or Ctrl-C",
+        (
+            arg(
+                "--trace",
+                metavar="FILE",
+                nargs="?",
+                const="-",
+                help="show every protocol line as C: and S:, passwords masked, on standard error or in FILE",
+            ),
+        ),
+        text="SIGHUP reads the certificate again and replaces the workers. systemd is told when it is ready (sd_notify).",
+        examples=("pymaild serve", "pymaild serve --trace", "pymaild -c /etc/pymaild.conf serve --trace /tmp/today.txt"),
+    ),
+    Command(
+        "demo",
+        "serve.demo",
+        "a mail system to play with: no root, no network, nothing to configure",
+        (arg("--keep", metavar="FOLDER", help="keep the data in FOLDER, and take it up again the next time"),),
+        text="Two domains with people who write to each other. Prints addresses and passwords. Ctrl-C ends and removes it.",
+        examples=("pymaild demo", "pymaild demo --keep ~/pymaild-demo"),
+    ),
+    Command(
+        "config",
+        "serve.config",
+        "print the default configuration with its comments, or the one in force",
+        (
+            arg("--in-force", action="store_true", help="the values that hold now, defaults included, as JSON"),
+            _JSON,
+        ),
+        examples=("pymaild config > pymaild.conf", "pymaild config --in-force"),
+    ),
+    Command(
+        "account add",
+        "accounts.add",
+        "make an account",
+        (
+            _ADDRESS,
+            _PASSWORD,
+            arg("--admin", action="store_true", help="gets the mail to postmaster and abuse"),
+            arg("--quota", metavar="SIZE", help="what it may keep, such as 5G; 0: no limit; without: [limits] quota"),
+        ),
+        examples=(
+            "pymaild account add bob@example.org",
+            "pass mail/bob | pymaild account add bob@example.org --password-stdin",
+        ),
+    ),
+    Command(
+        "account list",
+        "accounts.listing",
+        "list the accounts",
+        (arg("domain", metavar="DOMAIN", nargs="?", help="of this domain only"), _JSON),
+        examples=("pymaild account list", "pymaild account list example.org --json"),
+    ),
+    Command(
+        "account passwd",
+        "accounts.passwd",
+        "set another password; every login with the old one ends",
+        (_ADDRESS, _PASSWORD),
+        examples=("pymaild account passwd ann@example.org",),
+    ),
+    Command(
+        "account quota",
+        "accounts.quota",
+        "set how much an account may keep",
+        (_ADDRESS, arg("size", metavar="SIZE", help="such as 5G; 0: no limit; default: as [limits] quota says")),
+        examples=("pymaild account quota ann@example.org 5G", "pymaild account quota ann@example.org default"),
+    ),
+    Command(
+        "account admin",
+        "accounts.admin",
+        "say whether an account gets the mail to postmaster and abuse",
+        (_ADDRESS, arg("admin", metavar="yes|no", choices=("yes", "no"), help="yes or no")),
+        examples=("pymaild account admin bob@example.org yes",),
+    ),
+    Command(
+        "account disable",
+        "accounts.disable",
+        "let nobody log in to an account; its mail is kept and goes on arriving",
+        (_ADDRESS,),
+        examples=("pymaild account disable bob@example.org",),
+    ),
+    Command(
+        "account enable",
+        "accounts.enable",
+        "undo account disable",
+        (_ADDRESS,),
+        examples=("pymaild account enable bob@example.org",),
+    ),
+    Command(
+        "account remove",
+        "accounts.remove",
+        "remove an account; its mail is put aside, or deleted",
+        (
+            _ADDRESS,
+            arg("--yes", action="store_true", help="do not ask"),
+            arg("--delete-mail", action="store_true", help="delete its mail instead of putting it aside"),
+        ),
+        text="The mail goes to removed/ in data_dir, so that a new account of the same name starts empty.",
+        examples=("pymaild account remove bob@example.org", "pymaild account remove bob@example.org --yes --delete-mail"),
+    ),
+    Command(
+        "domain add",
+        "accounts.domain_add",
+        "take mail for a domain: makes its DKIM keys and prints its DNS records",
+        (arg("domain", metavar="DOMAIN", help="such as example.net"),),
+        examples=("pymaild domain add example.net",),
+    ),
+    Command("domain list", "accounts.domain_list", "list the domains", (_JSON,), examples=("pymaild domain list",)),
+    Command(
+        "domain remove",
+        "accounts.domain_remove",
+        "take no more mail for a domain; its aliases go, its accounts have to be gone",
+        (arg("domain", metavar="DOMAIN", help="such as example.net"), arg("--yes", action="store_true", help="do not ask")),
+        examples=("pymaild domain remove example.net",),
+    ),
+    Command(
+        "alias add",
+        "accounts.alias_add",
+        "let an address stand for others",
+        (
+            arg("alias", metavar="ALIAS", help="such as team@example.org; @example.org: every address not there otherwise"),
+            arg("targets", metavar="TARGET", nargs="+", help="accounts or aliases of this server"),
+        ),
+        examples=(
+            "pymaild alias add team@example.org ann@example.org bob@example.org",
+            "pymaild alias add @example.org ann@example.org     # a catch-all",
+        ),
+    ),
+    Command("alias list", "accounts.alias_list", "list the aliases", (_JSON,), examples=("pymaild alias list",)),
+    Command(
+        "alias remove",
+        "accounts.alias_remove",
+        "remove an alias, or some of what it stands for",
+        (
+            arg("alias", metavar="ALIAS", help="such as team@example.org"),
+            arg("targets", metavar="TARGET", nargs="*", help="only these; without: all of the alias"),
+        ),
+        examples=("pymaild alias remove team@example.org bob@example.org", "pymaild alias remove team@example.org"),
+    ),
+    Command(
+        "import",
+        "transfer.import_",
+        "take mail in from mbox files, Maildirs and .eml files",
+        (
+            _ADDRESS,
+            arg("path", metavar="PATH", help="a file, or a folder with any of them in it"),
+            arg("--mailbox", metavar="NAME", help="put everything there; without: as the files and folders are named"),
+            arg("--again", action="store_true", help="also what an earlier import took in already"),
+            _JSON,
+        ),
+        text=(
+            "Flags, keywords and dates come along. An import that was interrupted goes on where it stopped when it is"
+            " started again; what was taken in from the same PATH before is left out."
+        ),
+        examples=(
+            "pymaild import ann@example.org ~/Maildir",
+            "pymaild import ann@example.org takeout.mbox --mailbox Archive",
+        ),
+    ),
+    Command(
+        "export",
+        "transfer.export",
+        "write an account's mail to a folder, as Maildir, mbox or .eml files",
+        (
+            _ADDRESS,
+            arg("path", metavar="PATH", help="a folder; or a file that ends in .mbox, for one mailbox"),
+            arg("--format", choices=("maildir", "mbox", "eml"), help="maildir unless PATH ends in .mbox"),
+            arg("--mailbox", metavar="NAME", help="this mailbox only; without: all"),
+            _JSON,
+        ),
+        text="An export to a Maildir that is run again adds what is new. pymaild import reads all three formats back.",
+        examples=(
+            "pymaild export ann@example.org ~/ann-backup",
+            "pymaild export ann@example.org inbox.mbox --mailbox INBOX",
+        ),
+    ),
+    Command(
+        "index rebuild",
+        "index.rebuild",
+        "make the index of an account anew from its Maildir",
+        (_MAYBE_ADDRESS, _ALL, _JSON),
+        text="Nothing is lost by it: UIDs, flags and keywords are in the Maildir.",
+        examples=("pymaild index rebuild ann@example.org", "pymaild index rebuild --all"),
+    ),
+    Command(
+        "index check",
+        "index.check",
+        "compare index, Maildir and checksums; exit code 65 when they differ",
+        (_MAYBE_ADDRESS, _ALL, _JSON),
+        examples=("pymaild index check ann@example.org", "pymaild index check --all --json"),
+    ),
+)
