@@ -59,7 +59,9 @@ class Output:
 class Session(Protocol):
     """One side of one connection as a state machine, fed by the wire or by a test."""
 
-    line_limit: int  # octets of a command line, CRLF included, that the state it is in allows
+    @property
+    def line_limit(self) -> int:
+        """Octets of a command line, CRLF included, that the state it is in allows."""
 
     def greet(self) -> Output:
         """The greeting, or a refusal with CLOSE."""

@@ -1,0 +1,72 @@
+"""How many connections there are, in all and from one address, over all worker processes.
+
+A piece of shared memory, made before the workers are forked: one row of counters for each worker, one column for each
+(hashed) address, the first for the total. Every worker writes only its own row, so no lock is shared; a worker that died
+has its row cleared. Two addresses in one column would be counted together: with 16,384 columns that is rare, and it errs on
+the strict side.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import mmap
+import threading
+from functools import lru_cache
+
+from pymaild.servers.limits import Caps, is_loopback
+
+_COLUMNS = 16_384
+
+
+class Census:
+    """Counts connections; `row` is the calling worker's own."""
+
+    def __init__(self, caps: Caps, rows: int = 1) -> None:
+        self.caps = caps
+        self._rows = rows
+        self._counts = memoryview(mmap.mmap(-1, rows * _COLUMNS * 4)).cast("I")
+        self._lock = threading.Lock()
+        self.row = 0
+
+    def enter(self, ip: str) -> str:
+        """Count one more; or why not: "all" when the server is full, "address" when this peer has enough."""
+        column = _column(ip)
+        with self._lock:
+            if self.total() >= self.caps.connections:
+                return "all"
+            if not is_loopback(ip) and self._sum(column) >= self.caps.per_address:
+                return "address"
+            self._add(0, 1)
+            self._add(column, 1)
+        return ""
+
+    def leave(self, ip: str) -> None:
+        """The connection is gone."""
+        with self._lock:
+            self._add(0, -1)
+            self._add(_column(ip), -1)
+
+    def clear(self, row: int) -> None:
+        """A worker died: its connections are gone too."""
+        for column in range(_COLUMNS):
+            self._counts[row * _COLUMNS + column] = 0
+
+    def total(self) -> int:
+        """All connections."""
+        return self._sum(0)
+
+    def _sum(self, column: int) -> int:
+        return sum(self._counts[row * _COLUMNS + column] for row in range(self._rows))
+
+    def _add(self, column: int, change: int) -> None:
+        self._counts[self.row * _COLUMNS + column] += change
+
+
+@lru_cache(1024)
+def _column(ip: str) -> int:
+    """One host: an IPv4 address, or the /64 that an IPv6 site gives to one machine."""
+    if ":" in ip:
+        address = int(ipaddress.IPv6Address(ip.partition("%")[0])) >> 64
+    else:
+        address = int(ipaddress.IPv4Address(ip)) if ip else 0
+    return hash((address, 1)) % (_COLUMNS - 1) + 1
