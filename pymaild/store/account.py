@@ -1,0 +1,223 @@
+"""The mail of one account: mailstore.AccountStore. Folders on disk are the list of mailboxes; the index follows them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import BinaryIO
+
+from pymaild.mailstore import (
+    Describe,
+    LimitReached,
+    Mailbox,
+    MailboxExists,
+    MailboxHasChildren,
+    MailboxInfo,
+    NoSuchMailbox,
+    NotPermitted,
+    Quota,
+    SpecialUse,
+)
+from pymaild.store import delivery, files, folders, index, names, rows, sidecar, transfer
+from pymaild.store.engine import Engine
+from pymaild.store.index import Box
+from pymaild.store.mailbox import OpenMailbox
+from pymaild.store.transaction import Transaction
+
+MAX_MAILBOXES = 10_000
+
+
+class Account:
+    """Safe to use from any thread; holds nothing open."""
+
+    def __init__(self, engine: Engine, describe: Describe) -> None:
+        self._engine = engine
+        self._describe = describe
+
+    @property
+    def address(self) -> str:
+        """Whose it is."""
+        return self._engine.address
+
+    # ---- lists
+
+    def _boxes(self) -> dict[str, Box]:
+        """Every mailbox by name, after looking at the folders."""
+        known = self._engine.read(index.boxes)
+        if {box.folder: box.name for box in known} != folders.found(self._engine.root):
+            with self._engine.writing() as tx:
+                tx.changed.update(folders.take_in(self._engine.root, tx.db))
+            known = self._engine.read(index.boxes)
+        return {box.name: box for box in known}
+
+    def mailboxes(self) -> list[MailboxInfo]:
+        """All of them and the levels above them, sorted, INBOX first."""
+        boxes, subscribed = self._boxes(), set(self.subscriptions())
+        above = {level for name in boxes for level in names.parents(name)}
+        order = sorted(boxes.keys() | above, key=lambda name: (name != names.INBOX, name.split("/")))
+        return [_info(name, boxes.get(name), name in subscribed, name in above) for name in order]
+
+    def subscriptions(self) -> list[str]:
+        """Subscribed names, also of mailboxes that do not exist. RFC 9051 §6.3.7."""
+        return sidecar.load_subscriptions(self._engine.root)
+
+    def subscribe(self, name: str, subscribed: bool = True) -> None:
+        """Remember or forget the name."""
+        name = names.canonical(name)
+        with self._engine.lock:
+            there = set(sidecar.load_subscriptions(self._engine.root))
+            if (name in there) != subscribed:
+                sidecar.save_subscriptions(self._engine.root, sorted(there ^ {name}))
+
+    def quota(self) -> Quota:
+        """What is used and allowed."""
+        octets_limit, messages_limit = self._engine.limits(self.address)
+        octets, messages = self._engine.read(index.usage)
+        return Quota(octets, octets_limit, messages, messages_limit)
+
+    # ---- one mailbox
+
+    def open(self, name: str) -> Mailbox:
+        """Raises NoSuchMailbox, InvalidName."""
+        mailbox = OpenMailbox(self._engine, self._describe, self._box(names.canonical(name)))
+        mailbox.refresh()
+        return mailbox
+
+    def _box(self, name: str) -> Box:
+        """The index's row; a folder that another program made or removed is noticed here."""
+        box = self._engine.read(lambda db: index.box_by_name(db, name))
+        if box is None or not (self._engine.root / box.folder / "cur").is_dir():
+            box = self._boxes().get(name)
+        if box is None:
+            raise NoSuchMailbox
+        return box
+
+    def deliver(self, mailbox: str, trace: bytes, message: BinaryIO, flags: int = 0) -> int:
+        """Append `trace` and then the whole of `message`; its uid."""
+        box = self._engine.inbox if mailbox == names.INBOX else None
+        if box is None:
+            found = self._box(names.canonical(mailbox))
+            box = (found.mailbox_id, found.folder)
+            if found.name == names.INBOX:
+                self._engine.inbox = box
+        message.seek(0)
+        return delivery.deliver(self._engine, box, message, trace, flags)
+
+    def special(self, use: SpecialUse) -> str:
+        """The name of the mailbox for this use, made if it is missing."""
+        marked = [box.name for box in self._boxes().values() if box.special_use == use.value]
+        if marked:
+            return min(marked)
+        try:
+            self.create(use.value, use)
+        except MailboxExists:
+            with self._engine.writing() as tx:
+                box = tx.named(use.value)
+                box.special_use = use.value
+                tx.save_numbers(box)
+        return use.value
+
+    # ---- the tree
+
+    def create(self, name: str, special_use: SpecialUse | None = None) -> None:
+        """With every level above it that is missing. RFC 9051 §6.3.4."""
+        name = names.canonical(name)
+        boxes = self._boxes()
+        if name in boxes:
+            raise MailboxExists
+        missing = [level for level in [*names.parents(name), name] if level not in boxes]
+        if len(boxes) + len(missing) > MAX_MAILBOXES:
+            raise LimitReached("5.0.0", f"An account cannot have more than {MAX_MAILBOXES} mailboxes")
+        with self._engine.writing() as tx:
+            for level in missing:
+                self._make(tx, level, special_use if level == name else None)
+
+    def _make(self, tx: Transaction, name: str, use: SpecialUse | None) -> None:
+        """One new mailbox: numbers first, so that a folder with a cur/ always has them."""
+        root, folder = self._engine.root, names.folder_of(name)
+        if index.box_by_name(tx.db, name):
+            if use or (root / folder / "cur").is_dir():
+                raise MailboxExists
+            return
+        path = root / folder
+        path.mkdir(mode=0o700, exist_ok=True)
+        numbers = sidecar.Numbers(sidecar.next_uidvalidity(root), sidecar.new_mailbox_id())
+        if use:
+            numbers = sidecar.Numbers(numbers.uidvalidity, numbers.mailbox_id, special_use=use.value)
+        sidecar.save_numbers(path, numbers)
+        folders.make(root, folder)
+        files.sync_directory(str(root))
+        box = folders.new_box(folder, name, numbers)
+        index.insert_box(tx.db, box)
+        tx.box(box.mailbox_id)
+        tx.changed.add(name)
+
+    def delete(self, name: str) -> None:
+        """Its messages go; mailboxes below it stay. RFC 9051 §6.3.5."""
+        name = names.canonical(name)
+        if name == names.INBOX:
+            raise NotPermitted("5.7.1", "INBOX cannot be deleted")
+        boxes = self._boxes()
+        if name not in boxes:
+            below = any(other.startswith(name + "/") for other in boxes)
+            raise MailboxHasChildren if below else NoSuchMailbox
+        with self._engine.writing() as tx:
+            box = index.box_by_name(tx.db, name)
+            if box is None:
+                raise NoSuchMailbox
+            gone = folders.move_away(self._engine.root, box.folder)
+            index.delete_box(tx.db, box)
+            tx.changed.add(name)
+        folders.destroy(gone)
+
+    def rename(self, old: str, new: str) -> None:
+        """With everything below; INBOX: its messages move and it stays. RFC 9051 §6.3.6."""
+        old, new = names.canonical(old), names.canonical(new)
+        boxes = self._boxes()
+        moving = sorted(name for name in boxes if name == old or name.startswith(old + "/"))
+        if not moving:
+            raise NoSuchMailbox
+        if new in boxes:
+            raise MailboxExists
+        if old == names.INBOX:
+            self._empty_inbox(new)
+            return
+        if (new + "/").startswith(old + "/"):
+            raise NotPermitted("5.0.0", "A mailbox cannot be moved below itself")
+        targets = {name: names.canonical(new + name[len(old) :]) for name in moving}
+        if boxes.keys() & set(targets.values()):
+            raise MailboxExists
+        for level in names.parents(new):
+            if level not in boxes and level not in moving:
+                self.create(level)
+        with self._engine.writing() as tx:
+            for source, target in targets.items():
+                self._rename(tx, source, target)
+
+    def _rename(self, tx: Transaction, source: str, target: str) -> None:
+        box = index.box_by_name(tx.db, source)
+        if box is None:
+            raise NoSuchMailbox
+        root, folder = self._engine.root, names.folder_of(target)
+        self._engine.lock.soil()
+        tx.rename(os.path.join(root, box.folder), os.path.join(root, folder))
+        tx.db.execute("UPDATE doomed SET folder = ? WHERE folder = ?", (folder, box.folder))
+        tx.db.execute("UPDATE mailbox SET folder = ?, name = ? WHERE id = ?", (folder, target, box.id))
+        files.sync_directory(str(root))
+        tx.changed.update((source, target))
+
+    def _empty_inbox(self, new: str) -> None:
+        self.create(new)
+        with self._engine.writing() as tx:
+            source, target = tx.named(names.INBOX), tx.named(new)
+            tx.look(source)
+            transfer.move(tx, source, _all(tx.db, source), target)
+
+
+def _all(db: sqlite3.Connection, box: Box) -> list[int]:
+    return [row.uid for row in rows.rows(db, box, None)]
+
+
+def _info(name: str, box: Box | None, subscribed: bool, has_children: bool) -> MailboxInfo:
+    use = SpecialUse(box.special_use) if box and box.special_use in SpecialUse._value2member_map_ else None
+    return MailboxInfo(name, box is not None, subscribed, has_children, use)

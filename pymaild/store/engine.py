@@ -1,0 +1,159 @@
+"""What one process has open of one account: its lock, its index, and the deliveries that wait for the lock together."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pymaild.mailstore import ChangeFeed, StorageFailed
+from pymaild.store import folders, index
+from pymaild.store.files import Uniques
+from pymaild.store.index import Index
+from pymaild.store.lock import AccountLock
+from pymaild.store.transaction import Transaction
+
+T = TypeVar("T")
+Limits = Callable[[str], tuple[int, int]]
+
+
+class Engine:
+    """Opens what it needs when it is needed, and can be closed at any time between two operations."""
+
+    def __init__(self, root: Path, address: str, limits: Limits, feed: ChangeFeed | None, uniques: Uniques) -> None:
+        self.root, self.address, self.limits, self.feed, self.uniques = root, address, limits, feed, uniques
+        self.lock = AccountLock(root)
+        self.waiting: deque[object] = deque()  # deliveries; see delivery.py
+        self.turn = threading.Lock()
+        self.uids: dict[str, tuple[int, int, int, array[int]]] = {}  # see rows.py
+        self.inbox: tuple[str, str] | None = None  # id and directory of INBOX, which never change while it is open
+        self._index: Index | None = None
+
+    # ---- opening
+
+    def _current(self) -> Index:
+        """The index, opened or made anew where that is needed. Call it while holding the lock."""
+        if self._index and not self._index.replaced():
+            return self._index
+        if self._index:
+            self._index.close()
+            self._index = None
+        self.uids.clear()
+        self.inbox = None
+        self._index = Index(self.root)
+        self._begin(self._index)
+        return self._index
+
+    def _begin(self, opened: Index) -> None:
+        """The first process to open the account asks whether the last one left it in order."""
+        first = self.lock.alone()
+        db = opened.writer
+        clean = db.execute("SELECT value FROM meta WHERE name = 'clean'").fetchone()[0]
+        if opened.created or (first and not clean):
+            db.execute("UPDATE mailbox SET recovering = 2, cur_mark = 0, new_mark = 0")
+            self.lock.clean()
+        if first and clean:  # durable before anything is changed: an older index must not look like a clean one
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("UPDATE meta SET value = 0 WHERE name = 'clean'")
+            db.execute("PRAGMA synchronous = NORMAL")
+        if opened.created or first:
+            db.execute("BEGIN IMMEDIATE")
+            folders.take_in(self.root, db)
+            db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close everything; the last process to do so leaves the note that all is in order."""
+        if self._index is None:
+            return
+        with self.lock:
+            opened, self._index = self._index, None
+            if opened is None:
+                return
+            if self.lock.alone() and not self.lock.soiled and not opened.replaced():
+                opened.writer.execute("UPDATE meta SET value = 1 WHERE name = 'clean'")
+            opened.close()
+        self.lock.close_files()
+
+    def abandon(self) -> None:
+        """In a forked child: what the parent had open is not ours to close."""
+        self._index = None
+        self.lock = AccountLock(self.root)
+
+    # ---- reading and writing
+
+    def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask the index; a broken one is made anew from the Maildir and asked again."""
+        try:
+            return self._read(question)
+        except sqlite3.DatabaseError as error:
+            self._repair(error)
+        try:
+            return self._read(question)
+        except sqlite3.Error as error:
+            raise index.failed(error) from error
+
+    def _read(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        opened = self._index
+        if opened is None:
+            with self.lock:
+                opened = self._current()
+        with opened.reading() as db:
+            return question(db)
+
+    def _repair(self, error: sqlite3.Error) -> None:
+        if not index.is_damage(error):
+            raise index.failed(error) from error
+        with self.lock:
+            if self._index and not self._index.replaced():
+                self._index.close()
+                self._index = None
+                index.set_aside(self.root / index.FILE)
+            self._current()
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Everything inside is done and durable at the end, or not at all."""
+        tx = None
+        try:
+            with self.lock:
+                tx = self._transaction()
+                try:
+                    yield tx
+                    tx.finish()
+                except BaseException:
+                    tx.abandon()
+                    raise
+        except sqlite3.Error as error:
+            self._repair(error)
+            raise StorageFailed from error
+        if self.feed:
+            for name in tx.changed:
+                self.feed.publish(self.address, name)
+
+    def _transaction(self) -> Transaction:
+        db = self._current().writer
+        if self.lock.soiled:
+            db.execute("UPDATE mailbox SET recovering = max(recovering, 1), cur_mark = 0, new_mark = 0")
+            self.lock.clean()
+        db.execute("BEGIN IMMEDIATE")
+        return Transaction(self, db)
+
+    def rebuild(self) -> None:
+        """Throw the index away and make a new one; every mailbox is read again when it is next used."""
+        with self.lock:
+            if self._index:
+                self._index.close()
+                self._index = None
+            index.set_aside(self.root / index.FILE)
+            self._current()
+
+    def checkpoint(self) -> None:
+        """Keep the WAL short."""
+        opened = self._index
+        if opened:
+            opened.checkpoint()

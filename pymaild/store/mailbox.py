@@ -1,0 +1,221 @@
+"""One mailbox, opened: mailstore.Mailbox over the Maildir and its index."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO, TypeVar
+
+from pymaild.mailstore import (
+    Changes,
+    Column,
+    Describe,
+    FlagChange,
+    MailboxState,
+    MessageGone,
+    NoSuchMailbox,
+    Query,
+    Row,
+)
+from pymaild.store import delivery, files, index, names, rows, scan, transfer
+from pymaild.store.engine import Engine
+from pymaild.store.index import Box
+
+T = TypeVar("T")
+_BATCH = 200  # messages rendered, or asked for, at a time
+_TRIES = 3  # looks at the Maildir before a file that other programs keep renaming counts as gone
+
+
+class OpenMailbox:
+    """Safe to use from one thread at a time; holds nothing open."""
+
+    def __init__(self, engine: Engine, describe: Describe, box: Box) -> None:
+        self._engine = engine
+        self._describe = describe
+        self._name = box.name
+        self._id = box.mailbox_id
+        self._tag = (box.mailbox_id, box.folder)
+
+    @property
+    def name(self) -> str:
+        """Its name when it was opened."""
+        return self._name
+
+    @property
+    def mailbox_id(self) -> str:
+        """An id that outlives a rename. RFC 8474 §5.1."""
+        return self._id
+
+    def _ask(self, question: Callable[[sqlite3.Connection, Box], T]) -> T:
+        """Ask about the mailbox as it is at one moment; after a crash the Maildir is looked at first."""
+
+        def whole(db: sqlite3.Connection) -> T | None:
+            db.execute("BEGIN")
+            try:
+                box = index.box_by_id(db, self._id)
+                if box is None:
+                    raise NoSuchMailbox
+                return None if box.recovering else question(db, box)
+            finally:
+                db.execute("COMMIT")
+
+        answer = self._engine.read(whole)
+        while answer is None:
+            self._look()
+            answer = self._engine.read(whole)
+        return answer
+
+    def _look(self) -> None:
+        more = True
+        while more:
+            with self._engine.writing() as tx:
+                box = tx.box(self._id)
+                more = self._moved(box) and scan.take_in(tx, box)
+
+    def _moved(self, box: Box) -> bool:
+        folder = f"{self._engine.root}/{box.folder}"
+        new, cur = files.marked(f"{folder}/new"), files.marked(f"{folder}/cur")
+        return bool(box.recovering) or new != box.new_mark or cur != box.cur_mark
+
+    def refresh(self) -> None:
+        """Look at the Maildir, if anything in it moved that was not our doing."""
+        box = self._engine.read(lambda db: index.box_by_id(db, self._id))
+        if box is None:
+            raise NoSuchMailbox
+        if self._moved(box):
+            self._look()
+
+    def state(self) -> MailboxState:
+        """The numbers of now."""
+        return self._ask(rows.state)
+
+    def uids(self) -> array[int]:
+        """Every uid, rising."""
+        return self._ask(lambda db, box: rows.uids(db, box, self._engine))
+
+    def claim_recent(self) -> int:
+        """The first uid no session has been told of; now they all have been."""
+        if self._ask(lambda db, box: (box.recent_uid, box.uidnext))[0] == self.state().uidnext:
+            return self.state().uidnext
+        with self._engine.writing() as tx:
+            box = tx.box(self._id)
+            first, box.recent_uid = box.recent_uid, box.uidnext
+            tx.save(box)
+            return first
+
+    def rows(self, uids: Sequence[int] | None = None) -> Iterator[Row]:
+        """Rows by rising uid."""
+        return iter(self._ask(lambda db, box: rows.rows(db, box, uids)))
+
+    def changes(self, since: int) -> Changes:
+        """What changed after a modseq."""
+        return self._ask(lambda db, box: rows.changes(db, box, since))
+
+    # ---- contents
+
+    def read(self, uid: int) -> bytes:
+        """The whole message, exact."""
+        for _ in range(_TRIES):
+            found = self._ask(lambda db, box: [(box.folder, row) for row in rows.file_rows(db, box, [uid])])
+            if not found:
+                raise MessageGone
+            folder, row = found[0]
+            try:
+                return files.read(os.path.join(self._engine.root, folder, "cur", rows.file_name(row)))
+            except FileNotFoundError:
+                self._look()
+        raise MessageGone
+
+    def columns(self, uids: Sequence[int], wanted: Sequence[Column]) -> Iterator[tuple[int, tuple[bytes, ...]]]:
+        """What the index holds of each message, rendered first where it was not yet."""
+        ordered = sorted(set(uids))
+        for start in range(0, len(ordered), _BATCH):
+            some = ordered[start : start + _BATCH]
+            found = self._columns(some, wanted)
+            missing = [uid for uid in some if uid not in found]
+            if missing and self.render(missing):
+                found = self._columns(some, wanted)
+            yield from found.items()
+
+    def _columns(self, some: Sequence[int], wanted: Sequence[Column]) -> dict[int, tuple[bytes, ...]]:
+        return self._ask(lambda db, box: rows.columns(db, box, some, wanted))
+
+    def render(self, uids: Sequence[int]) -> int:
+        """Make and keep the Columns of messages that have none; how many could be made."""
+        made = {}
+        for uid in uids:
+            try:
+                made[uid] = self._describe(self.read(uid))
+            except MessageGone:
+                continue
+        if made:
+            with self._engine.writing() as tx:
+                rows.keep_rendered(tx.db, tx.box(self._id), made)
+        return len(made)
+
+    def render_stragglers(self, limit: int) -> int:
+        """Render up to `limit` messages that nobody has asked for yet; how many there were."""
+        found, below = self._ask(lambda db, box: rows.unrendered(db, box, limit))
+        if found:
+            self.render(found)
+        with self._engine.writing() as tx:
+            box = tx.box(self._id)
+            box.rendered_uid = max(box.rendered_uid, below)
+            tx.save(box)
+        return len(found)
+
+    def search(self, query: Query) -> list[int]:
+        """The uids a query holds for, rising."""
+        from pymaild.search.query import evaluate  # noqa: PLC0415 - search stands on store's interface, not below it
+
+        return evaluate(query, self)
+
+    # ---- changes
+
+    def append(
+        self,
+        message: BinaryIO | bytes,
+        flags: int = 0,
+        keywords: Iterable[str] = (),
+        internal_date: int | None = None,
+    ) -> int:
+        """Take in a message; its uid."""
+        folder = self._folder()
+        return delivery.deliver(self._engine, folder, message, b"", flags, tuple(keywords), internal_date)
+
+    def _folder(self) -> tuple[str, str]:
+        """The id and the directory, which another session may have renamed."""
+        if self._name == names.INBOX:
+            return self._tag
+        return self._ask(lambda db, box: (box.mailbox_id, box.folder))
+
+    def change_flags(
+        self,
+        uids: Sequence[int],
+        change: FlagChange,
+        flags: int,
+        keywords: Iterable[str] = (),
+        unchanged_since: int | None = None,
+    ) -> tuple[list[Row], list[int]]:
+        """Set, add or remove flags. RFC 9051 §6.4.6, RFC 7162 §3.1.3."""
+        wish = transfer.Wish(change, flags, tuple(keywords), unchanged_since)
+        with self._engine.writing() as tx:
+            return transfer.change_flags(tx, tx.box(self._id), uids, wish)
+
+    def copy(self, uids: Sequence[int], to: str) -> tuple[int, list[tuple[int, int]]]:
+        """Copy with flags and internal date; all or none."""
+        limits = self._engine.limits(self._engine.address)
+        with self._engine.writing() as tx:
+            return transfer.copy(tx, tx.box(self._id), uids, tx.named(names.canonical(to)), limits)
+
+    def move(self, uids: Sequence[int], to: str) -> tuple[int, list[tuple[int, int]]]:
+        """As copy, and then gone from here. RFC 6851."""
+        with self._engine.writing() as tx:
+            return transfer.move(tx, tx.box(self._id), uids, tx.named(names.canonical(to)))
+
+    def expunge(self, uids: Sequence[int] | None = None) -> list[int]:
+        """Remove the messages that have \\Deleted; the uids removed."""
+        with self._engine.writing() as tx:
+            return transfer.expunge(tx, tx.box(self._id), uids)

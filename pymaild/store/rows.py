@@ -1,0 +1,180 @@
+"""Questions to the index about the messages of one mailbox. SQL in, plain values out; nothing here changes anything."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from array import array
+from collections.abc import Iterator, Sequence
+
+from pymaild.mailstore import Changes, Column, MailboxState, Row
+from pymaild.store import files
+from pymaild.store.engine import Engine
+from pymaild.store.index import COLUMNS, Box
+
+_ROW = "SELECT key & 4294967295, flags, keywords, modseq, size, internal_date, save_date FROM message"
+_HERE = " WHERE key BETWEEN ? AND ?"
+_THESE = " WHERE key IN (SELECT value FROM json_each(?))"
+_FILE = (
+    "SELECT key & 4294967295, name, size, flags, keywords, others, internal_date, modseq FROM message JOIN file USING (key)"
+)
+File = tuple[int, str, int, int, int, str, int, int]
+
+
+def keys(box: Box, uids: Sequence[int]) -> str:
+    """The keys of some uids, for json_each."""
+    first = box.first_key
+    return json.dumps([first + uid for uid in uids if 0 < uid <= 0xFFFFFFFF])
+
+
+def words_of(box: Box, mask: int) -> frozenset[str]:
+    """The keywords that a mask of bits stands for."""
+    return frozenset(word for bit, word in enumerate(box.words) if mask >> bit & 1 and word)
+
+
+class Keywords(dict[int, frozenset[str]]):
+    """Mask -> keywords, each made once."""
+
+    def __init__(self, box: Box) -> None:
+        super().__init__()
+        self._box = box
+
+    def __missing__(self, mask: int) -> frozenset[str]:
+        words = self[mask] = words_of(self._box, mask)
+        return words
+
+
+def rows(db: sqlite3.Connection, box: Box, uids: Sequence[int] | None) -> list[Row]:
+    """Rows by rising uid; uids that are not there are left out."""
+    if uids is None:
+        found = db.execute(_ROW + _HERE, (box.first_key, box.last_key))
+    else:
+        found = db.execute(_ROW + _THESE + " ORDER BY key", (keys(box, uids),))
+    return _made(box, found)
+
+
+def _made(box: Box, found: sqlite3.Cursor) -> list[Row]:
+    words = Keywords(box)
+    return [
+        Row(uid, flags, words[mask], modseq, size, internal_date, save_date)
+        for uid, flags, mask, modseq, size, internal_date, save_date in found
+    ]
+
+
+def file_rows(db: sqlite3.Connection, box: Box, uids: Sequence[int]) -> list[File]:
+    """What is needed to open or rename the files of some messages, by rising uid."""
+    return db.execute(_FILE + _THESE + " ORDER BY key", (keys(box, uids),)).fetchall()
+
+
+def file_name(row: File) -> str:
+    """The name of a message's file in cur/."""
+    uid, unique, size, flags, keywords, others, _, _ = row
+    return files.render(unique, size, uid, files.letters_of(flags, keywords, others))
+
+
+def state(db: sqlite3.Connection, box: Box) -> MailboxState:
+    """The numbers of a mailbox. RFC 9051 §6.3.11."""
+    recent = first_unseen = 0
+    if box.recent_uid < box.uidnext:
+        sql = "SELECT count(*) FROM message" + _HERE
+        recent = db.execute(sql, (box.first_key + box.recent_uid, box.last_key)).fetchone()[0]
+    if box.unseen:
+        sql = "SELECT min(key) FROM message INDEXED BY message_unseen" + _HERE + " AND flags & 1 = 0"
+        key = db.execute(sql, (box.first_key, box.last_key)).fetchone()[0]
+        first_unseen = (key or box.first_key) - box.first_key
+    words = tuple(word for word in box.words if word)
+    return MailboxState(
+        uidvalidity=box.uidvalidity,
+        uidnext=box.uidnext,
+        highestmodseq=box.modseq,
+        messages=box.messages,
+        unseen=box.unseen,
+        deleted=box.deleted,
+        recent=recent,
+        size=box.size,
+        first_unseen=first_unseen,
+        keywords=words,
+        keywords_full=len(words) >= len(files.KEYWORDS),
+    )
+
+
+def uids(db: sqlite3.Connection, box: Box, engine: Engine) -> array[int]:
+    """Every uid, rising: from this process's memory where nothing came or went since the last time."""
+    remembered = engine.uids.get(box.mailbox_id)
+    if remembered and remembered[0] == box.id and remembered[1] <= box.modseq:
+        if remembered[1] == box.modseq:
+            return remembered[3][:]
+        found = _brought_up(db, box, remembered)
+    else:
+        found = _uids_from(db, box, 0)
+    if len(engine.uids) > 1000:
+        engine.uids.clear()
+    engine.uids[box.mailbox_id] = (box.id, box.modseq, box.uidnext, found)
+    return found[:]
+
+
+def _brought_up(db: sqlite3.Connection, box: Box, remembered: tuple[int, int, int, array[int]]) -> array[int]:
+    _, modseq, uidnext, old = remembered
+    if modseq < box.history:
+        return _uids_from(db, box, 0)
+    gone = set(_vanished(db, box, modseq))
+    kept = array("I", [uid for uid in old if uid not in gone]) if gone else old[:]
+    kept.extend(_uids_from(db, box, uidnext))
+    return kept
+
+
+def _uids_from(db: sqlite3.Connection, box: Box, first: int) -> array[int]:
+    sql = "SELECT group_concat(uid) FROM (SELECT key & 4294967295 AS uid FROM message" + _HERE + " ORDER BY key)"
+    text = db.execute(sql, (box.first_key + first, box.last_key)).fetchone()[0]
+    return array("I", map(int, text.split(","))) if text else array("I")
+
+
+def _vanished(db: sqlite3.Connection, box: Box, since: int) -> list[int]:
+    sql = "SELECT key & 4294967295 FROM vanished WHERE key >> 32 = ? AND modseq > ? ORDER BY key"
+    return [uid for (uid,) in db.execute(sql, (box.id, since))]
+
+
+def changes(db: sqlite3.Connection, box: Box, since: int) -> Changes:
+    """What changed after a modseq. Where the memory does not reach back, every number without a message has vanished."""
+    found = db.execute(_ROW + " WHERE key >> 32 = ? AND modseq > ? ORDER BY key", (box.id, since))
+    changed = _made(box, found)
+    if since < box.history:
+        there = set(_uids_from(db, box, 0))
+        vanished = [uid for uid in range(1, box.uidnext) if uid not in there]
+    else:
+        vanished = _vanished(db, box, since)
+    return Changes(box.modseq, box.uidnext, changed, vanished)
+
+
+def columns(
+    db: sqlite3.Connection, box: Box, some: Sequence[int], wanted: Sequence[Column]
+) -> dict[int, tuple[bytes, ...]]:
+    """What is rendered of some messages, by rising uid."""
+    fields = ", ".join(column.value for column in wanted)
+    sql = f"SELECT key & 4294967295, {fields} FROM rendered" + _THESE + " ORDER BY key"  # noqa: S608 - from an Enum
+    return {row[0]: row[1:] for row in db.execute(sql, (keys(box, some),))}
+
+
+_INSERT_RENDERED = (
+    f"INSERT OR REPLACE INTO rendered (key, {', '.join(column.value for column in COLUMNS)})"  # noqa: S608
+    " SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM message WHERE key = ?)"
+)
+
+
+def keep_rendered(db: sqlite3.Connection, box: Box, made: dict[int, dict[Column, bytes]]) -> None:
+    """Keep what describe() made of some messages, of those that are still there."""
+    values = []
+    for uid, cells in made.items():
+        key = box.first_key + uid
+        values.append((key, *[cells.get(column, b"") for column in COLUMNS], key))
+    db.executemany(_INSERT_RENDERED, values)
+
+
+def unrendered(db: sqlite3.Connection, box: Box, limit: int) -> tuple[list[int], int]:
+    """Messages without Columns, from the oldest that may lack them; and the uid below which now none will."""
+    sql = (
+        "SELECT key & 4294967295 FROM message WHERE key BETWEEN ? AND ?"
+        " AND NOT EXISTS (SELECT 1 FROM rendered WHERE rendered.key = message.key) ORDER BY key LIMIT ?"
+    )
+    found = [uid for (uid,) in db.execute(sql, (box.first_key + box.rendered_uid, box.last_key, limit))]
+    return found, found[-1] + 1 if len(found) >= limit else box.uidnext
