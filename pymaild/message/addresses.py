@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from pymaild.envelope import Address
 
+_MISSING = ("MISSING_MAILBOX", "MISSING_DOMAIN", "SYNTAX_ERROR")  # what stands for what is not there
 MAX_ADDRESSES = 10_000  # of one list; what follows is not shown. Nobody reads it, and parsing it costs memory
 _ATOM = re.compile(rb"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\xff]+")
 _BLANKS = re.compile(rb"[ \t\r\n]*")
@@ -340,3 +341,12 @@ def _a_label(domain: str) -> str:
         return idna.encode(domain, uts46=True).decode("ascii")
     except idna.IDNAError:
         return domain.lower()
+
+
+def shown(entry: Mailbox) -> str:
+    """The address as a person reads it; only the half that is there where one is missing."""
+    local_part = (entry.local_part or b"").decode("utf-8", "replace")
+    domain = (entry.domain or b"").decode("utf-8", "replace")
+    if domain in _MISSING or not domain:
+        return "" if local_part in _MISSING else local_part
+    return f"{local_part}@{domain}"
