@@ -155,10 +155,10 @@ class Feed:
         """The thread: receive notices; try again where a queue was full."""
         nudge, pid = self._nudge, os.getpid()
         while nudge and self._pid == pid:
-            ready, _, _ = select.select([own, nudge[0]], [], [], _RETRY if self._waiting else None)
+            ready, _, _ = select.select([own.fileno(), nudge[0]], [], [], _RETRY if self._waiting else None)
             if nudge[0] in ready:
                 os.read(nudge[0], 4096)
-            if own in ready:
+            if own.fileno() in ready:
                 self._receive(own)
             self._retry()
 

@@ -6,6 +6,7 @@ messages run side by side and the order of uids is the order in which messages b
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import BinaryIO, cast
@@ -35,7 +36,7 @@ class Arrival:
     done: bool = False
 
 
-def deliver(  # noqa: PLR0913 - what a message needs to be kept
+def deliver(
     engine: Engine,
     folder: tuple[str, str],
     message: BinaryIO | bytes,
@@ -47,7 +48,7 @@ def deliver(  # noqa: PLR0913 - what a message needs to be kept
     """Take in one message; `folder` is the mailbox's id and its directory. Returns the uid when it is durable."""
     limits = engine.limits(engine.address)
     date = int(time.time()) if internal_date is None else min(max(internal_date, EARLIEST), LATEST)
-    tmp = f"{engine.root}/{folder[1]}/tmp"
+    tmp = os.path.join(engine.root, folder[1], "tmp")
     try:
         written = files.write(tmp, engine.uniques.token(), files.pieces_of(message, trace), date)
     except StoreError as error:

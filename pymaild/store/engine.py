@@ -68,21 +68,18 @@ class Engine:
 
     def close(self) -> None:
         """Close everything; the last process to do so leaves the note that all is in order."""
-        if self._index is None:
-            return
-        with self.lock:
-            opened, self._index = self._index, None
-            if opened is None:
-                return
-            if self.lock.alone() and not self.lock.soiled and not opened.replaced():
-                opened.writer.execute("UPDATE meta SET value = 1 WHERE name = 'clean'")
-            opened.close()
-        self.lock.close_files()
+        if self._index:
+            with self.lock:
+                self._end()
+            self.lock.close_files()
 
-    def abandon(self) -> None:
-        """In a forked child: what the parent had open is not ours to close."""
-        self._index = None
-        self.lock = AccountLock(self.root)
+    def _end(self) -> None:
+        opened, self._index = self._index, None
+        if opened is None:
+            return
+        if self.lock.alone() and not self.lock.soiled and not opened.replaced():
+            opened.writer.execute("UPDATE meta SET value = 1 WHERE name = 'clean'")
+        opened.close()
 
     # ---- reading and writing
 

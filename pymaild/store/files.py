@@ -162,7 +162,9 @@ def write(tmp: str, token: str, pieces: Iterator[bytes], internal_date: int | No
             os.close(handle)
     except BaseException as error:
         remove(path)
-        raise failed(error) if isinstance(error, OSError) else error
+        if isinstance(error, OSError):
+            raise failed(error) from error
+        raise
     return Written(path, token, size, digest.digest())
 
 

@@ -22,6 +22,7 @@ from pymaild.mailstore import (
 from pymaild.store import delivery, files, index, names, rows, scan, transfer
 from pymaild.store.engine import Engine
 from pymaild.store.index import Box
+from pymaild.store.rows import RowKey
 
 T = TypeVar("T")
 _BATCH = 200  # messages rendered, or asked for, at a time
@@ -165,6 +166,10 @@ class OpenMailbox:
             box.rendered_uid = max(box.rendered_uid, below)
             tx.save(box)
         return len(found)
+
+    def having(self, key: RowKey, holds: bool) -> list[int]:
+        """The uids of the messages whose row answers a search key with `holds`, rising."""
+        return self._ask(lambda db, box: rows.having(db, box, key, holds))
 
     def search(self, query: Query) -> list[int]:
         """The uids a query holds for, rising."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from functools import partial
 
 from pymaild.mailstore import Describe, StorageFailed
 from pymaild.store import files, folders, index, rows
@@ -50,15 +51,15 @@ def check(engine: Engine, progress: Progress | None) -> list[str]:
         mailbox.refresh()
         with engine.lock:
             pass  # whoever was changing something has finished
-        found, files_there = _compare(engine, mailbox, lambda count, before=done: _tell(progress, before + count, total))
+        found, files_there = _compare(engine, mailbox, partial(_tell, progress, done, total))
         problems += [f"{mailbox.name}: {problem}" for problem in found]
         done += files_there
     return problems
 
 
-def _tell(progress: Progress | None, done: int, total: int) -> None:
+def _tell(progress: Progress | None, before: int, total: int, count: int) -> None:
     if progress:
-        progress(done, total)
+        progress(before + count, total)
 
 
 def _damage(engine: Engine) -> list[str]:

@@ -5,19 +5,36 @@ from __future__ import annotations
 import json
 import sqlite3
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from pymaild.mailstore import Changes, Column, MailboxState, Row
+from pymaild.mailstore import (
+    Changes,
+    Column,
+    DateOf,
+    DateRange,
+    Flag,
+    HasFlag,
+    HasKeyword,
+    MailboxState,
+    ModseqAtLeast,
+    Row,
+    SizeRange,
+)
 from pymaild.store import files
 from pymaild.store.engine import Engine
 from pymaild.store.index import COLUMNS, Box
 
 _ROW = "SELECT key & 4294967295, flags, keywords, modseq, size, internal_date, save_date FROM message"
 _HERE = " WHERE key BETWEEN ? AND ?"
+_FIRST_UNSEEN = "SELECT min(key) FROM message WHERE key BETWEEN ? AND ? AND flags & 1 = 0"
+_CONCATENATED = (
+    "SELECT group_concat(uid) FROM (SELECT key & 4294967295 AS uid FROM message WHERE key BETWEEN ? AND ? ORDER BY key)"
+)
 _THESE = " WHERE key IN (SELECT value FROM json_each(?))"
 _FILE = (
     "SELECT key & 4294967295, name, size, flags, keywords, others, internal_date, modseq FROM message JOIN file USING (key)"
 )
+RowKey = HasFlag | HasKeyword | DateRange | SizeRange | ModseqAtLeast
 File = tuple[int, str, int, int, int, str, int, int]
 
 
@@ -76,10 +93,10 @@ def state(db: sqlite3.Connection, box: Box) -> MailboxState:
     """The numbers of a mailbox. RFC 9051 §6.3.11."""
     recent = first_unseen = 0
     if box.recent_uid < box.uidnext:
-        sql = "SELECT count(*) FROM message" + _HERE
+        sql = "SELECT count(*) FROM message WHERE key BETWEEN ? AND ?"
         recent = db.execute(sql, (box.first_key + box.recent_uid, box.last_key)).fetchone()[0]
     if box.unseen:
-        sql = "SELECT min(key) FROM message INDEXED BY message_unseen" + _HERE + " AND flags & 1 = 0"
+        sql = _FIRST_UNSEEN
         key = db.execute(sql, (box.first_key, box.last_key)).fetchone()[0]
         first_unseen = (key or box.first_key) - box.first_key
     words = tuple(word for word in box.words if word)
@@ -124,8 +141,7 @@ def _brought_up(db: sqlite3.Connection, box: Box, remembered: tuple[int, int, in
 
 
 def _uids_from(db: sqlite3.Connection, box: Box, first: int) -> array[int]:
-    sql = "SELECT group_concat(uid) FROM (SELECT key & 4294967295 AS uid FROM message" + _HERE + " ORDER BY key)"
-    text = db.execute(sql, (box.first_key + first, box.last_key)).fetchone()[0]
+    text = db.execute(_CONCATENATED, (box.first_key + first, box.last_key)).fetchone()[0]
     return array("I", map(int, text.split(","))) if text else array("I")
 
 
@@ -178,3 +194,36 @@ def unrendered(db: sqlite3.Connection, box: Box, limit: int) -> tuple[list[int],
     )
     found = [uid for (uid,) in db.execute(sql, (box.first_key + box.rendered_uid, box.last_key, limit))]
     return found, found[-1] + 1 if len(found) >= limit else box.uidnext
+
+
+def having(db: sqlite3.Connection, box: Box, key: RowKey, holds: bool) -> list[int]:
+    """The uids of the messages whose row answers the key with `holds`, rising."""
+    condition, values = _condition(box, key)
+    where = f"({condition})" if holds else f"NOT ({condition})"
+    sql = f"SELECT key & 4294967295 FROM message WHERE key BETWEEN ? AND ? AND {where} ORDER BY key"  # noqa: S608
+    if key == HasFlag(Flag.SEEN) and not holds:
+        sql = sql.replace(where, "flags & 1 = 0")  # the words of the partial index
+        values = []
+    return [uid for (uid,) in db.execute(sql, (box.first_key, box.last_key, *values))]
+
+
+def _condition(box: Box, key: RowKey) -> tuple[str, list[int]]:
+    match key:
+        case HasFlag():
+            return "flags & ? != 0", [int(key.flag)]
+        case HasKeyword():
+            words = [word.lower() for word in box.words]
+            return "keywords & ? != 0", [1 << words.index(key.keyword.lower()) if key.keyword.lower() in words else 0]
+        case ModseqAtLeast():
+            return "modseq >= ?", [key.modseq]
+        case SizeRange():
+            return _between("size > ?", key.larger, "size < ?", key.smaller)
+        case DateRange():
+            column = "save_date" if key.of is DateOf.SAVED else "internal_date"
+            first, before = (None if day is None else day * 86_400 for day in (key.first, key.before))
+            return _between(f"{column} >= ?", first, f"{column} < ?", before)
+
+
+def _between(low: str, first: int | None, high: str, last: int | None) -> tuple[str, list[int]]:
+    given = [(condition, value) for condition, value in ((low, first), (high, last)) if value is not None]
+    return " AND ".join(condition for condition, _ in given) or "1", [value for _, value in given]

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pymaild.mailstore import StoreError
 from pymaild.store import files, sidecar
 from pymaild.store.files import FileName
 
@@ -189,7 +190,7 @@ class _Look:
             return
         try:
             content = files.read(path)
-        except (OSError, files.StoreError):
+        except (OSError, StoreError):
             return  # unreadable or gone: `pymaild index check` tells
         tx, box = self.tx, self.box
         internal_date, now = int(status.st_mtime), int(time.time())
@@ -203,7 +204,7 @@ class _Look:
             files.flush(path)
             tx.rename(path, target)
         else:
-            written = files.write(f"{tx.path(box)}/tmp", token, iter([wire]), internal_date)
+            written = files.write(os.path.join(tx.path(box), "tmp"), token, iter([wire]), internal_date)
             tx.rename(written.path, target)
             tx.doom(box, f"{directory}/{name}")
         row = (flags, keywords, len(wire), internal_date, now)

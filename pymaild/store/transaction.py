@@ -17,6 +17,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -252,7 +253,7 @@ class Transaction:
         for key in keys:
             row = self.db.execute("SELECT flags, size FROM message WHERE key = ?", key).fetchone()
             if row:
-                self.count(box, *row, sign=-1)
+                self.count(box, row[0], row[1], sign=-1)
         for table in ("message", "file", "rendered"):
             self.db.executemany(f"DELETE FROM {table} WHERE key = ?", keys)  # noqa: S608 - the three names above
         self.db.executemany("INSERT OR REPLACE INTO vanished VALUES (?, ?)", [(key, modseq) for (key,) in keys])
@@ -319,7 +320,5 @@ def key_of(box: Box, uid: int) -> int:
 
 
 def _rename_back(target: str, source: str) -> None:
-    try:
+    with suppress(OSError):  # the next holder of the lock looks at the Maildir as it is
         os.rename(target, source)
-    except OSError:
-        pass  # the next holder of the lock looks at the Maildir as it is
