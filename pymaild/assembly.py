@@ -86,7 +86,7 @@ def assemble(config: Config) -> Services:
     directory = open_directory(config)
     feed = Feed(config.run_dir)
     stores = Stores(
-        config.server.data_dir, describe, feed, lambda account: directory.quota_of(account, config.limits.quota)
+        config.server.data_dir, describe, feed, lambda account: (directory.quota_of(account, config.limits.quota), 0)
     )
     journal = Journal(config.database)
     delivery = Delivery(config.server.hostname, directory, stores, journal)
