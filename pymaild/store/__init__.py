@@ -68,7 +68,6 @@ class Stores:
         self._run_id = run_id
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, Engine] = OrderedDict()
-        self._unrendered: OrderedDict[str, None] = OrderedDict()
         self._pid = os.getpid()
         self._uniques = Uniques(run_id)
         self._most = max(8, min(200, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // (2 * _HANDLES)))
@@ -92,7 +91,6 @@ class Stores:
                 self._engines[address] = engine
                 if len(self._engines) > self._most:
                     _, closing = self._engines.popitem(last=False)
-            self._unrendered[address] = None
         if closing:
             closing.close()
         return engine
@@ -120,7 +118,6 @@ class Stores:
         """Remove all mail of an account."""
         with self._lock:
             engine = self._engines.pop(address, None)
-            self._unrendered.pop(address, None)
         if engine:
             engine.close()
         root = self.directory(address)
@@ -137,20 +134,17 @@ class Stores:
         return recover.check(self._engine(address), progress)
 
     def catch_up(self, limit: int = 100) -> int:
-        """Render the Columns of messages nobody has asked for yet; how many. 0: nothing is left to do."""
+        """Render some of the messages that nobody has asked for yet. 0: nothing is left to do."""
         with self._lock:
-            address = next(iter(self._unrendered), None)
-            if address is None:
-                return 0
-            self._unrendered.pop(address)
-        engine = self._engine(address)
+            engine = next((engine for engine in self._engines.values() if engine.unrendered), None)
+        if engine is None:
+            return 0
+        engine.unrendered = False
         done = recover.catch_up(engine, self._describe, limit)
+        if done:
+            engine.unrendered = True
         engine.checkpoint()
-        with self._lock:
-            if not done:
-                self._unrendered.pop(address, None)
-            more = bool(self._unrendered)
-        return done or int(more)
+        return max(done, 1)
 
     def sweep(self) -> None:
         """Remove what interrupted deliveries left in tmp/ more than 36 hours ago, and what is left of deleted mailboxes."""

@@ -44,7 +44,7 @@ class Account:
     def _boxes(self) -> dict[str, Box]:
         """Every mailbox by name, after looking at the folders."""
         known = self._engine.read(index.boxes)
-        if {box.folder: box.name for box in known} != folders.found(self._engine.root):
+        if folders.moved(self._engine.root, known):
             with self._engine.writing() as tx:
                 tx.changed.update(folders.take_in(self._engine.root, tx.db))
             known = self._engine.read(index.boxes)

@@ -12,6 +12,7 @@ import secrets
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,15 +22,17 @@ Wake = Callable[[], None]
 SUFFIX = ".feed"
 _RETRY = 0.01  # seconds until a peer with a full queue is tried again
 _MAX_WAITING = 10_000  # notices kept for peers that do not read; a wake-up more or less is no loss of mail
+_GRAIN = 50_000_000  # nanoseconds; the clock that stamps directories moves every 4 to 10 ms
 _MAX_PATH = 100  # octets of a unix socket's address, a little below the kernel's limit
 
 
 class Feed:
-    """The ChangeFeed of a process. Call start() in each process after the fork; close() at its end."""
+    """The ChangeFeed of a process. It listens from start() or the first subscription on, in a forked child anew."""
 
     def __init__(self, run_dir: Path) -> None:
         self._directory = run_dir
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
         self._wakes: dict[tuple[str, str], list[Wake]] = {}
         self._socket: socket.socket | None = None
         self._own = ""
@@ -37,12 +40,18 @@ class Feed:
         self._peers: tuple[int, list[str]] = (0, [])
         self._nudge: tuple[int, int] | None = None
         self._thread: threading.Thread | None = None
-        self._pid = 0
+        self._pid = 0  # the process that listens
+        self._sender = 0  # one that does not, but has published
 
     def start(self) -> None:
         """Bind this process's socket and listen. Harmless when it runs already; needed again in a forked child."""
         if self._pid == os.getpid():
             return
+        with self._starting:
+            if self._pid != os.getpid():
+                self._start()
+
+    def _start(self) -> None:
         self._forget_parent()
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._own = f"{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
@@ -57,7 +66,7 @@ class Feed:
 
     def _forget_parent(self) -> None:
         """What a child inherited: the parent's socket (closed here, still the parent's) and perhaps a held lock."""
-        if self._pid:
+        if self._pid or self._sender:
             self._lock = threading.Lock()
             self._wakes, self._waiting, self._peers = {}, {}, (0, [])
             self._release()
@@ -82,7 +91,8 @@ class Feed:
         self._release()
 
     def subscribe(self, address: str, mailbox: str, wake: Wake) -> Callable[[], None]:
-        """Call `wake` after each change of the mailbox until the returned function is called."""
+        """Call `wake` after each change of the mailbox until the returned function is called. Starts to listen."""
+        self.start()
         key = (address, mailbox)
         with self._lock:
             self._wakes.setdefault(key, []).append(wake)
@@ -100,8 +110,7 @@ class Feed:
     def publish(self, address: str, mailbox: str) -> None:
         """Wake the subscribers here, and send the notice to every other process."""
         self._call(address, mailbox)
-        if self._socket is None or self._pid != os.getpid():
-            return
+        self._may_send()
         notice = f"{address}\0{mailbox}".encode("utf-8", "surrogatepass")
         missed = [peer for peer in self._others() if not self._send(peer, notice)]
         if missed:
@@ -109,6 +118,13 @@ class Feed:
                 for peer in missed[: _MAX_WAITING - len(self._waiting)]:
                     self._waiting[peer, notice] = None
             self._poke()
+
+    def _may_send(self) -> None:
+        """A process that only tells, and never started to listen, needs a socket all the same."""
+        if self._pid != os.getpid() and (self._socket is None or self._sender != os.getpid()):
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+            self._sender = os.getpid()
 
     def _call(self, address: str, mailbox: str) -> None:
         with self._lock:
@@ -122,7 +138,9 @@ class Feed:
             changed = os.stat(self._directory).st_mtime_ns
             if changed != self._peers[0]:
                 names = [name for name in os.listdir(self._directory) if name.endswith(SUFFIX) and name != self._own]
-                self._peers = (changed, names)
+                settled = time.time_ns() - changed > _GRAIN  # else a second change may bear the same stamp
+                self._peers = (changed if settled else 0, names)
+                return names
         except OSError:
             return []
         return self._peers[1]

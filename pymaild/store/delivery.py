@@ -62,6 +62,7 @@ def deliver(
             _enter(engine, _waiting(engine))
     if arrival.error:
         raise arrival.error
+    engine.unrendered = True
     return arrival.uid
 
 

@@ -32,6 +32,7 @@ class Engine:
         self.turn = threading.Lock()
         self.uids: dict[str, tuple[int, int, int, array[int]]] = {}  # see rows.py
         self.inbox: tuple[str, str] | None = None  # id and directory of INBOX, which never change while it is open
+        self.unrendered = True  # there may be messages whose Columns are not made yet
         self._index: Index | None = None
 
     # ---- opening

@@ -51,6 +51,12 @@ def found(root: Path) -> dict[str, str]:
     return {folder: name for name, folder in by_name.items()}
 
 
+def moved(root: Path, known: list[Box]) -> bool:
+    """Whether another program made or removed a mailbox."""
+    there, ours = found(root), {box.folder for box in known}
+    return not ours <= there.keys() or any((root / folder / "cur").is_dir() for folder in there.keys() - ours)
+
+
 def take_in(root: Path, db: sqlite3.Connection) -> list[str]:
     """Make the index know the folders that are there, and forget those that are not; the names that changed."""
     there = found(root)

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from typing import BinaryIO, TypeVar
 
 from pymaild.mailstore import (
@@ -18,6 +19,7 @@ from pymaild.mailstore import (
     NoSuchMailbox,
     Query,
     Row,
+    StorageFailed,
 )
 from pymaild.store import delivery, files, index, names, rows, scan, transfer
 from pymaild.store.engine import Engine
@@ -62,11 +64,12 @@ class OpenMailbox:
             finally:
                 db.execute("COMMIT")
 
-        answer = self._engine.read(whole)
-        while answer is None:
-            self._look()
+        for _ in range(_TRIES):
             answer = self._engine.read(whole)
-        return answer
+            if answer is not None:
+                return answer
+            self._look()
+        raise StorageFailed
 
     def _look(self) -> None:
         more = True
@@ -145,15 +148,16 @@ class OpenMailbox:
 
     def render(self, uids: Sequence[int]) -> int:
         """Make and keep the Columns of messages that have none; how many could be made."""
-        made = {}
+        made, digests = {}, {}
         for uid in uids:
             try:
-                made[uid] = self._describe(self.read(uid))
+                message = self.read(uid)
             except MessageGone:
                 continue
+            made[uid], digests[uid] = self._describe(message), sha256(message).digest()
         if made:
             with self._engine.writing() as tx:
-                rows.keep_rendered(tx.db, tx.box(self._id), made)
+                rows.keep_rendered(tx.db, tx.box(self._id), made, digests)
         return len(made)
 
     def render_stragglers(self, limit: int) -> int:

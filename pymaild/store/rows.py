@@ -177,13 +177,17 @@ _INSERT_RENDERED = (
 )
 
 
-def keep_rendered(db: sqlite3.Connection, box: Box, made: dict[int, dict[Column, bytes]]) -> None:
-    """Keep what describe() made of some messages, of those that are still there."""
+def keep_rendered(
+    db: sqlite3.Connection, box: Box, made: dict[int, dict[Column, bytes]], digests: dict[int, bytes]
+) -> None:
+    """Keep what describe() made of some messages, of those that are still there, and checksums a rebuild left out."""
     values = []
     for uid, cells in made.items():
         key = box.first_key + uid
         values.append((key, *[cells.get(column, b"") for column in COLUMNS], key))
     db.executemany(_INSERT_RENDERED, values)
+    sums = [(digest, box.first_key + uid) for uid, digest in digests.items()]
+    db.executemany("UPDATE file SET sha256 = ? WHERE key = ? AND sha256 IS NULL", sums)
 
 
 def unrendered(db: sqlite3.Connection, box: Box, limit: int) -> tuple[list[int], int]:

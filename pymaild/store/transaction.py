@@ -17,12 +17,11 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pymaild.mailstore import Flag, LimitReached, NoSuchMailbox, OverQuota
+from pymaild.mailstore import Flag, LimitReached, NoSuchMailbox, OverQuota, StoreError
 from pymaild.store import files, index, scan, sidecar
 from pymaild.store.index import SHIFT, Box
 
@@ -50,6 +49,7 @@ class Transaction:
         self._undo: list[Callable[[], None]] = []
         self._dead: dict[str, list[str]] = {}  # mailbox id -> names in its directory, removed after the commit
         self._dirty: set[str] = set()
+        self._committed = False
         self._used: tuple[int, int] | None = None  # octets and messages of the account, with what came in here
 
     # ---- mailboxes
@@ -197,7 +197,7 @@ class Transaction:
             raise
         except OSError as error:
             raise files.failed(error) from error
-        self._undo.append(lambda: _rename_back(target, source))
+        self._undo.append(lambda: os.rename(target, source))
 
     def arrive(self, source: str, target: str) -> None:
         """A new message comes out of tmp/; it is removed if the transaction fails. Raises FileNotFoundError."""
@@ -207,7 +207,7 @@ class Transaction:
             raise
         except OSError as error:
             raise files.failed(error) from error
-        self._undo.append(lambda: files.remove(target))
+        self._undo.append(lambda: files.unlink(target))
 
     def admit(self, octets: int, messages: int, limits: tuple[int, int]) -> None:
         """Raises OverQuota when so much more would be too much. No limits: nothing is asked."""
@@ -228,7 +228,7 @@ class Transaction:
             raise
         except OSError as error:
             raise files.failed(error) from error
-        self._undo.append(lambda: files.remove(target))
+        self._undo.append(lambda: files.unlink(target))
 
     def doom(self, box: Box, name: str) -> None:
         """Remove a file (a name within the mailbox's directory) once the commit says that it is dead."""
@@ -281,6 +281,7 @@ class Transaction:
         for mailbox_id in self._dirty:
             index.update_box(self.db, self._boxes[mailbox_id])
         self.db.execute("COMMIT")
+        self._committed = True
         self._undo.clear()
         if self._dead:
             self._bury()
@@ -309,16 +310,18 @@ class Transaction:
         """Undo what can be undone; the lock stays soiled if files were touched, so the next holder looks."""
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
-        for step in reversed(self._undo):
-            step()
-        self._undo.clear()
+        steps, self._undo = self._undo, []
+        try:
+            for step in reversed(steps):
+                step()
+            for mailbox_id in self._trusted:  # a uid taken back is used again, so its file must be gone for good
+                files.sync_directory(self.cur(self._boxes[mailbox_id]))
+        except (OSError, StoreError):
+            return
+        if not self._committed:
+            self.engine.lock.clean()
 
 
 def key_of(box: Box, uid: int) -> int:
     """The key of a message in the index."""
     return (box.id << SHIFT) + uid
-
-
-def _rename_back(target: str, source: str) -> None:
-    with suppress(OSError):  # the next holder of the lock looks at the Maildir as it is
-        os.rename(target, source)
