@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -99,8 +100,11 @@ def _become_daemon(config: Config, log: Path) -> NoReturn:
         os.dup2(descriptor, 2)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        from pymaild.daemon import serve  # noqa: PLC0415 -- the parent needs none of it
+        from pymaild.cli.errors import report  # noqa: PLC0415 -- the parent needs none of these
+        from pymaild.daemon import serve  # noqa: PLC0415
 
-        status = serve(config)
+        status = report(lambda: serve(config))
     finally:
+        if error := sys.exception():
+            sys.excepthook(type(error), error, error.__traceback__)
         os._exit(status)

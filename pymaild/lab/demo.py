@@ -128,6 +128,10 @@ def configure(folder: Path, ports: dict[str, int]) -> Config:
     file = folder / "pymaild.conf"
     file.write_text(render(settings), "utf-8")
     config = load(file)
+    mark = folder / MARK
+    if not (mark.is_file() and json.loads(mark.read_text("utf-8"))["letters"]):  # new, or interrupted while it was filled
+        mark.write_text('{"letters": 0}\n', "utf-8")
+        shutil.rmtree(config.server.data_dir, ignore_errors=True)
     config.server.data_dir.mkdir(mode=0o700, exist_ok=True)
     certificate(config.certificate, config.key, (config.server.hostname, *DOMAINS))
     return config
@@ -141,6 +145,7 @@ def populate(config: Config, passwords: dict[str, str]) -> int:
     from pymaild.accounts.directory import Directory  # noqa: PLC0415
     from pymaild.assembly import assemble  # noqa: PLC0415
 
+    mark = config.server.data_dir.parent / MARK
     directory = Directory(config.database, config.server.hostname)
     for domain in DOMAINS:
         if not directory.is_local(domain):
@@ -151,9 +156,8 @@ def populate(config: Config, passwords: dict[str, str]) -> int:
         else:
             directory.add_account(person.address, passwords[person.address], admin=number == 0)
     directory.close()
-    mark = config.server.data_dir.parent / MARK
-    if mark.is_file():
-        return int(json.loads(mark.read_text("utf-8"))["letters"])
+    if filed := json.loads(mark.read_text("utf-8"))["letters"]:
+        return int(filed)
     services = assemble(config)
     try:
         letters = _file(services)
