@@ -133,5 +133,4 @@ def _extension(part: Part) -> list[Value]:
     disposition: Value = None
     if part.disposition is not None:
         disposition = [part.disposition, _parameters(part.disposition_parameters)]
-    languages: Value = list(part.languages) if len(part.languages) > 1 else next(iter(part.languages), None)
-    return [disposition, languages, part.location]
+    return [disposition, list(part.languages) or None, part.location]
