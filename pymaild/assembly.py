@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pymaild.accounts.journal import Journal
     from pymaild.accounts.websessions import WebSessions
     from pymaild.flow import Delivery, Reception, Submission
+    from pymaild.store import Stores
 
 
 class NotInitialised(Exception):
@@ -43,7 +44,7 @@ class Services:
 
     config: Config
     directory: Directory
-    stores: Callable[[str], AccountStore]
+    stores: Stores
     feed: ChangeFeed
     journal: Journal
     delivery: Delivery

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 from pymaild.accounts.directory import Account, Directory, DirectoryError
 from pymaild.accounts.names import address_key, domain_key, shown
@@ -43,12 +41,12 @@ def add(options: Options) -> int:
 
 
 def make_mailboxes(options: Options, address: str) -> None:
-    """The mailboxes of a new account: the store makes them when it opens it for the first time."""
+    """INBOX, Drafts, Sent, Junk, Trash and Archive of a new account."""
     from pymaild.assembly import assemble  # noqa: PLC0415 - the storage
 
     services = assemble(options.config)
     try:
-        services.stores(address).mailboxes()
+        services.stores.create_account(address)
     finally:
         services.close()
 
@@ -128,27 +126,26 @@ def remove(options: Options) -> int:
     gone = directory.remove_account(account.address)
     for alias in gone:
         print(f"The alias {shown(alias)} stood for this account alone: it is gone, too.")
-    folder = mail_folder(options, account.address)
-    if folder.is_dir() and options.delete_mail:
-        shutil.rmtree(folder)
-    elif folder.is_dir():
-        print(f"Its mail is in {_put_aside(options.config.server.data_dir, folder, account.address)} now.")
+    _put_aside(options, account.address)
     return 0
 
 
-def mail_folder(options: Options, address: str) -> Path:
-    """Where an account's Maildir is."""
-    local_part, _, domain = address.rpartition("@")
-    folder: Path = options.config.server.data_dir / "mail" / domain / local_part
-    return folder
+def _put_aside(options: Options, address: str) -> None:
+    """Move an account's mail out of the way of the next one of that name, or delete it."""
+    from pymaild.assembly import assemble  # noqa: PLC0415 - the storage
 
-
-def _put_aside(data_dir: Path, folder: Path, address: str) -> Path:
-    removed = data_dir / "removed"
-    removed.mkdir(mode=0o700, exist_ok=True)
-    target = removed / f"{address}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder.rename(target)
-    return target
+    services = assemble(options.config)
+    try:
+        folder = services.stores.directory(address)
+        if options.delete_mail:
+            services.stores.remove_account(address)
+        elif folder.is_dir():
+            removed = options.config.server.data_dir / "removed"
+            removed.mkdir(mode=0o700, exist_ok=True)
+            target = folder.rename(removed / f"{folder.name}@{folder.parent.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+            print(f"Its mail is in {target} now.")
+    finally:
+        services.close()
 
 
 def existing(directory: Directory, address: str) -> Account:

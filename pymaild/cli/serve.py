@@ -16,7 +16,7 @@ def serve(options: Options) -> int:
 
     for key in options.config.unused:
         print(f"pymaild: {options.config.path}: {key} is set, and this version does not act on it", file=sys.stderr)
-    return int(run(options.config, trace=options.trace))
+    return int(run(options.config, trace=options.trace or ""))
 
 
 def demo(options: Options) -> int:
