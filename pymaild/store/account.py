@@ -199,7 +199,7 @@ class Account:
         if box is None:
             raise NoSuchMailbox
         root, folder = self._engine.root, names.folder_of(target)
-        self._engine.lock.soil()
+        tx.soil()
         tx.rename(os.path.join(root, box.folder), os.path.join(root, folder))
         tx.db.execute("UPDATE doomed SET folder = ? WHERE folder = ?", (folder, box.folder))
         tx.db.execute("UPDATE mailbox SET folder = ?, name = ? WHERE id = ?", (folder, target, box.id))

@@ -49,7 +49,7 @@ def take_in(tx: Transaction, box: Box) -> bool:
     if box.recovering:
         _recover(tx, box)
     cur, new = tx.cur(box), os.path.join(tx.path(box), "new")
-    tx.engine.lock.soil()
+    tx.soil()
     new_mark = files.mark(new)
     arrived = sorted(name for name in os.listdir(new) if not name.startswith("."))
     present, cur_mark = _listing(cur)

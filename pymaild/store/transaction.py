@@ -49,7 +49,7 @@ class Transaction:
         self._undo: list[Callable[[], None]] = []
         self._dead: dict[str, list[str]] = {}  # mailbox id -> names in its directory, removed after the commit
         self._dirty: set[str] = set()
-        self._committed = False
+        self._committed = self._soiled = False
         self._used: tuple[int, int] | None = None  # octets and messages of the account, with what came in here
 
     # ---- mailboxes
@@ -170,10 +170,15 @@ class Transaction:
 
     # ---- files
 
+    def soil(self) -> None:
+        """Files are changed from here on: whoever finds the lock so, after we died, looks at the Maildir."""
+        self._soiled = True
+        self.engine.lock.soil()
+
     def touch(self, box: Box) -> None:
         """Call it before a change in cur/: remembers whether other programs had been there before us."""
         if box.mailbox_id not in self._trusted:
-            self.engine.lock.soil()
+            self.soil()
             self._trusted[box.mailbox_id] = files.marked(self.cur(box)) == box.cur_mark
 
     def trust(self, box: Box, settled: bool) -> None:
@@ -285,7 +290,7 @@ class Transaction:
         self._undo.clear()
         if self._dead:
             self._bury()
-        if self._trusted:
+        if self._soiled:
             self.engine.lock.clean()
 
     def _settle(self, box: Box, trusted: bool) -> None:
@@ -318,7 +323,7 @@ class Transaction:
                 files.sync_directory(self.cur(self._boxes[mailbox_id]))
         except (OSError, StoreError):
             return
-        if not self._committed:
+        if self._soiled and not self._committed:
             self.engine.lock.clean()
 
 
