@@ -32,16 +32,23 @@ from pymaild.servers.limits import Caps
 from pymaild.servers.listen import NAMES, Sockets, bind_all, close_all
 from pymaild.servers.notify import notify, reloading, watchdog_interval
 from pymaild.servers.running import DRAIN, Running, Surroundings, listening
-from pymaild.servers.trace import to_stderr
+from pymaild.servers.trace import Write, to_file, to_stderr
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1)
 _CHORES = "chores"
 _CHORES_EVERY = 600.0  # seconds
 _BACK_OFF = (0.1, 30.0)  # seconds before a child that died at once is started again: the first time, and at most
+_SOFTWARE = 70  # sysexits.h
 _HEALTHY = 5.0  # seconds a child lives to count as healthy
 
 
-def serve(config: Config, trace: bool = False) -> int:
+def _trace(where: str) -> Write | None:
+    if not where:
+        return None
+    return to_stderr if where == "-" else to_file(Path(where))
+
+
+def serve(config: Config, trace: str = "") -> int:
     """Run in the foreground until a signal ends it. Raises ListenError, CertificateError, NotInitialised."""
     _route_logging()
     sockets = bind_all({name: getattr(config.listen, name) for name in NAMES})
@@ -51,7 +58,7 @@ def serve(config: Config, trace: bool = False) -> int:
         open_directory(config).close()  # complains now, in one place, if there is no mail system yet
         workers = max(config.server.workers, 1)
         caps = Caps(config.limits.connections, config.limits.connections_per_ip)
-        around = Surroundings(contexts, Census(caps, workers), trace=to_stderr if trace else None)
+        around = Surroundings(contexts, Census(caps, workers), trace=_trace(trace))
         return Supervisor(config, sockets, around, workers).run()
     finally:
         close_all(sockets)
@@ -83,7 +90,8 @@ class Supervisor:
         self._ready, self._report = os.pipe()
         os.set_blocking(self._ready, False)
         self._waiting_for = workers
-        self._ending = False
+        self._ever_ready = False
+        self._broken = False  # the first workers died before they served anybody: there is no use in trying again
         self._watchdog = watchdog_interval()
 
     def run(self) -> int:
@@ -102,6 +110,9 @@ class Supervisor:
             elif arrived and arrived.si_signo == signal.SIGUSR1:
                 self._pass_on(signal.SIGUSR1)
             self._reap()
+            if self._broken:
+                self._end(signal.SIGTERM)
+                return _SOFTWARE
             if self._watchdog:
                 notify(WATCHDOG=1)
 
@@ -133,6 +144,7 @@ class Supervisor:
             self._waiting_for -= len(os.read(self._ready, 64))
         except BlockingIOError:
             return
+        self._ever_ready = True
         if self._waiting_for <= 0:
             log.event("ready", workers=len(self.children) - 1, pid=os.getpid())
             notify(READY=1, MAINPID=os.getpid(), STATUS="serving")
@@ -146,6 +158,7 @@ class Supervisor:
                 child.due = time.monotonic() + (0 if lived > _HEALTHY else child.back_off)
                 log.event("died", "error", process=child.name, pid=child.pid, lived=round(lived, 1))
                 child.pid = 0
+                self._broken = self._broken or (child.row >= 0 and not self._ever_ready)
                 if child.row >= 0 and self.around.census:
                     self.around.census.clear(child.row)
 
@@ -211,7 +224,7 @@ def _as_child(run: Callable[[], int]) -> int:
         return 0
     except BaseException as error:
         log.failure(error)
-        return 70
+        return _SOFTWARE
 
 
 def _wait(on_reload: Callable[[], None], seconds: float | None = None) -> signal.Signals | None:

@@ -14,6 +14,7 @@ import re
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
 LEVELS = ("debug", "info", "warning", "error")
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]{1,200}\Z")  # visible ASCII without the quote, the equals sign and the backslash
@@ -54,9 +55,24 @@ def value(item: object) -> str:
     return json.dumps(text if len(text) <= _LONGEST else text[:_LONGEST] + "...")
 
 
+def redirect(writer: Callable[[str], object]) -> Callable[[str], object]:
+    """Give lines to another writer from now on; the one before."""
+    global _writer
+    before, _writer = _writer, writer
+    return before
+
+
 def write(line: str) -> None:
+    """Write a line that is made already."""
+    _writer(line)
+
+
+def to_stderr(line: str) -> None:
     """Hand a line to standard error in one piece, so that lines of several processes never mix."""
     try:
         os.write(sys.stderr.fileno(), line.encode("ascii", "backslashreplace"))
     except (OSError, ValueError):  # a full disk, a closed pipe, a stand-in without a descriptor
         return
+
+
+_writer: Callable[[str], object] = to_stderr

@@ -14,6 +14,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from pymaild.dialogue import Output, Session, Sink, Then
@@ -37,6 +39,17 @@ def to_stderr(text: str) -> None:
         os.write(sys.stderr.fileno(), text.encode("utf-8", "surrogateescape"))
     except (OSError, ValueError):
         return
+
+
+def to_file(path: Path) -> Write:
+    """The same into a file, after what is in it. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def write(text: str) -> None:
+        with suppress(OSError):  # a full disk ends the trace, not the service
+            os.write(descriptor, text.encode("utf-8", "surrogateescape"))
+
+    return write
 
 
 class Traced:
