@@ -87,4 +87,6 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: Tracebac
     text = (
         f"pymaild: this is a defect of pymaild: {kind.__name__}: {error}; run the command again with --debug to see where"
     )
-    print(" ".join(text.split()), file=sys.stderr)
+    print(" ".join(text.split()), file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(SOFTWARE)  # the interpreter would say 1

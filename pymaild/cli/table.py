@@ -91,7 +91,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
         ),
         text="SIGHUP reads the certificate again and replaces the workers. systemd is told when it is ready (sd_notify).",
-        examples=("pymaild serve", "pymaild serve --trace", "pymaild -c /etc/pymaild.conf serve --trace /tmp/today.txt"),
+        examples=("pymaild serve", "pymaild serve --trace", "pymaild -c /etc/pymaild.conf serve --trace today.txt"),
     ),
     Command(
         "demo",
