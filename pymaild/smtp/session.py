@@ -146,10 +146,18 @@ class Session:
         try:
             result = step()
             if isinstance(result, Generator):
-                result = self._wait(result, next(result))
+                result = self._begin(result)
         except MailError as error:
             result = Reply.of(error)
         return result if isinstance(result, Output) else self._answer(result)
+
+    def _begin(self, dialogue: Dialogue) -> Answer | Output:
+        """Run to the first question; AUTH with an initial response has none. RFC 4954 §4."""
+        try:
+            return self._wait(dialogue, next(dialogue))
+        except StopIteration as done:
+            answer: Answer = done.value
+            return answer
 
     def _resume(self, line: bytes) -> Answer | Output:
         """Go on with the dialogue that waits: it returns its answer, raises, or waits once more."""
