@@ -14,6 +14,7 @@ from pymaild.message.summary import summary
 
 MAX_HEADER = 1 << 16  # octets of a header that the index keeps
 _BLANKS = re.compile(rb"[ \t\r\n]+")
+_LINE_ENDS = re.compile(rb"[\r\n]+")
 _ADDRESSES = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
 _TEXTS = (b"date", b"subject", b"in-reply-to", b"message-id")
 
@@ -44,7 +45,7 @@ def envelope(header: bytes) -> list[Value]:
         if key in _ADDRESSES:
             people.setdefault(key, []).extend(addresses.parse(fields.unfold(body)))
         elif key in _TEXTS:
-            texts[key] = fields.unfold(body)
+            texts[key] = _LINE_ENDS.sub(b" ", fields.unfold(body))
     lists: dict[bytes, Value] = {key: [Run(map(_mailbox, people[key]))] for key in people if people[key]}
     author = lists.get(b"from")
     return [
@@ -66,8 +67,8 @@ def _mailbox(entry: Mailbox) -> Value:
 
 
 def _readable(text: bytes | None) -> bytes | None:
-    """Runs of white space as one space, where a field was folded."""
-    return None if text is None else _BLANKS.sub(b" ", text)
+    """White space as single spaces: fields come folded, and words have it between them. RFC 2047 §6.2."""
+    return None if text is None else _BLANKS.sub(b" ", text).strip(b" ")
 
 
 def body(message: bytes, part: Part) -> Value:

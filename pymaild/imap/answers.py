@@ -1,0 +1,105 @@
+"""What a session says: tagged answers, response codes, flags and dates as octets. RFC 3501 §7."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from pymaild.dialogue import Then
+from pymaild.imap.grammar import MONTHS
+from pymaild.mailstore import Flag
+
+BLOCK: Final = 32 * 1024
+
+
+@dataclass(slots=True)
+class Answer:
+    """A command that was done: untagged lines (drained lazily, may still raise Refusal), then OK with this text."""
+
+    text: str
+    code: str = ""
+    untagged: Iterable[bytes] = ()
+    then: Then = Then.COMMAND
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a dialogue sends while it waits for the client's next line."""
+
+    data: bytes
+    then: Then = Then.LINE
+
+
+Dialogue = Generator[Prompt, bytes, Answer]
+
+
+def line(tag: bytes, word: str, text: str, code: str = "") -> bytes:
+    """One status response; text that is not ASCII or would break the line is replaced. §7.1."""
+    code = f"[{code}] " if code else ""
+    safe = "".join(char if " " <= char <= "~" else "?" for char in f"{code}{text}")
+    return b"%s %s %s\r\n" % (tag, word.encode("ascii"), safe.encode("ascii"))
+
+
+def ok(code: str, text: str) -> bytes:
+    """An untagged OK that carries a response code. §7.1."""
+    return line(b"*", "OK", text, code)
+
+
+def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Small pieces joined into blocks worth a system call each; large ones pass as they are."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if size + len(piece) > BLOCK and held:
+            yield b"".join(held)
+            held, size = [], 0
+        if len(piece) >= BLOCK:
+            yield piece
+        else:
+            held.append(piece)
+            size += len(piece)
+    if held:
+        yield b"".join(held)
+
+
+# ---- flags: the 32 combinations of system flags are written once
+
+_NAMES: Final = {
+    Flag.ANSWERED: b"\\Answered",
+    Flag.FLAGGED: b"\\Flagged",
+    Flag.DELETED: b"\\Deleted",
+    Flag.SEEN: b"\\Seen",
+    Flag.DRAFT: b"\\Draft",
+}
+SYSTEM_FLAGS: Final = tuple(_NAMES.values())
+FLAG_NAMED: Final = {name.decode("ascii").upper(): flag for flag, name in _NAMES.items()}
+_SETS: Final = tuple(b" ".join(name for flag, name in _NAMES.items() if flags & flag) for flags in range(32))
+
+
+def flags_list(flags: int, keywords: Iterable[str] = (), recent: bool = False) -> bytes:
+    r"""(\Seen $Forwarded), as FLAGS of a message. §7.4.2."""
+    words = [_SETS[flags]] if flags else []
+    if recent:
+        words.append(b"\\Recent")
+    words += sorted(keyword.encode("ascii") for keyword in keywords)
+    return b"(" + b" ".join(words) + b")"
+
+
+def defined_flags(keywords: Iterable[str], more: Iterable[bytes] = ()) -> bytes:
+    """The list in the FLAGS response and in PERMANENTFLAGS. §7.2.6, §7.1."""
+    words = [*SYSTEM_FLAGS, *(keyword.encode("ascii") for keyword in keywords), *more]
+    return b"(" + b" ".join(words) + b")"
+
+
+def internal_date(seconds: int) -> bytes:
+    """As "17-Jul-1996 02:44:25 +0000", the day padded with a space. §9 (date-time)."""
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(max(seconds, _EARLIEST), _LATEST))
+    return b'"%2d-%s-%04d %02d:%02d:%02d +0000"' % (
+        at.day, MONTHS[at.month - 1].encode("ascii"), at.year, at.hour, at.minute, at.second,
+    )  # fmt: skip
+
+
+_EARLIEST: Final = -62135596800  # year 1
+_LATEST: Final = 253402300799  # year 9999

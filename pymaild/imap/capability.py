@@ -1,0 +1,71 @@
+"""What CAPABILITY says, from one table: a row each, with when it holds. RFC 3501 §6.1.1, §7.2.1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from pymaild.imap.table import State
+
+if TYPE_CHECKING:
+    from pymaild.imap.session import Session
+
+
+def _always(session: Session) -> bool:
+    return True
+
+
+def _before_login(session: Session) -> bool:
+    return session.state is State.NOT_AUTHENTICATED
+
+
+def _logged_in(session: Session) -> bool:
+    return session.state is not State.NOT_AUTHENTICATED
+
+
+def _can_start_tls(session: Session) -> bool:
+    return _before_login(session) and session.tls_available and not session.client.tls
+
+
+def _may_log_in(session: Session) -> bool:
+    return _before_login(session) and session.may_log_in
+
+
+def _may_not_log_in(session: Session) -> bool:
+    return _before_login(session) and not session.may_log_in
+
+
+def _can_compress(session: Session) -> bool:
+    return _logged_in(session) and not session.compressed
+
+
+# In the order they are sent. PLAIN comes first of the mechanisms: clients take the first they know.
+CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
+    "IMAP4rev1": _always,  # RFC 3501
+    "SASL-IR": _before_login,  # RFC 4959
+    "STARTTLS": _can_start_tls,  # RFC 3501 §6.2.1
+    "AUTH=PLAIN": _may_log_in,  # RFC 4616
+    "AUTH=LOGIN": _may_log_in,
+    "LOGINDISABLED": _may_not_log_in,  # RFC 3501 §6.2.3
+    "LITERAL+": _always,  # RFC 7888
+    "ID": _always,  # RFC 2971
+    "ENABLE": _always,  # RFC 5161
+    "IDLE": _always,  # RFC 2177
+    "NAMESPACE": _logged_in,  # RFC 2342
+    "CHILDREN": _logged_in,  # RFC 3348
+    "LIST-EXTENDED": _logged_in,  # RFC 5258
+    "LIST-STATUS": _logged_in,  # RFC 5819
+    "SPECIAL-USE": _logged_in,  # RFC 6154
+    "CREATE-SPECIAL-USE": _logged_in,  # RFC 6154 §3
+    "XLIST": _logged_in,  # what old Outlooks look for; LIST does the same
+    "UNSELECT": _logged_in,  # RFC 3691
+    "UIDPLUS": _logged_in,  # RFC 4315
+    "MOVE": _logged_in,  # RFC 6851
+    "BINARY": _logged_in,  # RFC 3516
+    "COMPRESS=DEFLATE": _can_compress,  # RFC 4978
+}
+
+
+def capabilities(session: Session) -> str:
+    """The words of now."""
+    return " ".join(word for word, holds in CAPABILITIES.items() if holds(session))

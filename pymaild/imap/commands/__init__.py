@@ -1,0 +1,16 @@
+"""The table of commands: verb -> handler, the states it is legal in, the section. RFC 3501 §6."""
+
+from typing import Final
+
+from pymaild.imap.commands import anystate, append, authenticated, listing, messages, notauthenticated, selected
+from pymaild.imap.table import Commands
+
+COMMANDS: Final[Commands] = {
+    **anystate.COMMANDS,
+    **notauthenticated.COMMANDS,
+    **authenticated.COMMANDS,
+    **listing.COMMANDS,
+    **append.COMMANDS,
+    **selected.COMMANDS,
+    **messages.COMMANDS,
+}

@@ -1,0 +1,187 @@
+"""What an account's mailboxes are asked: CREATE to STATUS, NAMESPACE, ENABLE, IDLE, COMPRESS. RFC 3501 §6.3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from pymaild.dialogue import Then
+from pymaild.imap import names
+from pymaild.imap.answers import Answer, Dialogue, Prompt, ok
+from pymaild.imap.errors import Bad, No
+from pymaild.imap.grammar import Parser
+from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
+from pymaild.mailstore import MailboxState, SpecialUse
+
+if TYPE_CHECKING:
+    from pymaild.imap.session import Session
+
+SPECIAL_USES: Final = {f"\\{use.value.upper()}": use for use in SpecialUse}
+STATUS_ITEMS: Final[dict[str, Callable[[MailboxState], int]]] = {
+    "MESSAGES": lambda state: state.messages,
+    "RECENT": lambda state: state.recent,
+    "UIDNEXT": lambda state: state.uidnext,
+    "UIDVALIDITY": lambda state: state.uidvalidity,
+    "UNSEEN": lambda state: state.unseen,
+}
+ENABLE_WORDS: Final[frozenset[str]] = frozenset()  # extensions that change what the server says of its own accord
+
+
+def mailbox_argument(args: Parser) -> str:
+    """SP mailbox, and nothing more."""
+    args.space("a mailbox name")
+    name = args.mailbox()
+    args.end()
+    return name
+
+
+def _new_name(args: Parser) -> str:
+    """A name for a mailbox to be made; the delimiter at its end only says that there will be more below. §6.3.3."""
+    args.space("a mailbox name")
+    name = args.mailbox()
+    return name[:-1] if name.endswith(names.DELIMITER) else name
+
+
+def create(session: Session, request: Request) -> Answer:
+    """Make a mailbox, perhaps for a special use. §6.3.3, RFC 6154 §3."""
+    args = request.args
+    name = _new_name(args)
+    use = _use(args) if args.accept(b" ") else None
+    args.end()
+    session.store.create(name, use)
+    return Answer("Mailbox created")
+
+
+def _use(args: Parser) -> SpecialUse | None:
+    args.expect(b"(USE ", "(USE and a list of special uses")
+    wanted = args.items("a special use", args.flag)
+    args.expect(b")", ")")
+    if len(wanted) > 1 or any(use.upper() not in SPECIAL_USES for use in wanted):
+        raise No("A mailbox can have one of the special uses Archive, Drafts, Junk, Sent and Trash", "USEATTR")
+    return SPECIAL_USES[wanted[0].upper()] if wanted else None
+
+
+def delete(session: Session, request: Request) -> Answer:
+    """Remove a mailbox; if it is the selected one, it is closed first. §6.3.4."""
+    name = mailbox_argument(request.args)
+    selected = session.view is not None and session.view.mailbox.mailbox_id == _id_of(session, name)
+    session.store.delete(name)
+    if not selected:
+        return Answer("Mailbox deleted")
+    session.unselect()
+    return Answer("Mailbox deleted", untagged=(ok("CLOSED", "The selected mailbox was deleted"),))
+
+
+def _id_of(session: Session, name: str) -> str:
+    return session.store.open(name).mailbox_id
+
+
+def rename(session: Session, request: Request) -> Answer:
+    """Rename a mailbox and everything below it. §6.3.5."""
+    request.args.space("a mailbox name")
+    old = request.args.mailbox()
+    new = _new_name(request.args)
+    request.args.end()
+    session.store.rename(old, new)
+    return Answer("Mailbox renamed")
+
+
+def subscribe(session: Session, request: Request) -> Answer:
+    """Remember a name, whether or not a mailbox has it. §6.3.6."""
+    session.store.subscribe(mailbox_argument(request.args))
+    return Answer("Subscribed")
+
+
+def unsubscribe(session: Session, request: Request) -> Answer:
+    """Forget a name. §6.3.7."""
+    session.store.subscribe(mailbox_argument(request.args), subscribed=False)
+    return Answer("Unsubscribed")
+
+
+def status(session: Session, request: Request) -> Answer:
+    """The numbers of a mailbox without selecting it. §6.3.10."""
+    args = request.args
+    args.space("a mailbox name")
+    name = args.mailbox()
+    args.space("a list of status items")
+    items = status_items(args)
+    args.end()
+    return Answer("Done", untagged=(status_line(session, name, items),))
+
+
+def status_items(args: Parser) -> list[str]:
+    """(MESSAGES UNSEEN ...). §9 (status-att)."""
+    items = args.items("a status item", lambda: args.word("a status item"), limit=20)
+    if not items or any(item not in STATUS_ITEMS for item in items):
+        raise Bad(f"Expected status items: {' '.join(STATUS_ITEMS)}")
+    return items
+
+
+def status_line(session: Session, name: str, items: Sequence[str]) -> bytes:
+    """* STATUS "name" (MESSAGES 3). §7.2.4."""
+    mailbox = session.store.open(name)
+    mailbox.refresh()
+    state = mailbox.state()
+    values = " ".join(f"{item} {STATUS_ITEMS[item](state)}" for item in items)
+    return b"* STATUS %s (%s)\r\n" % (names.quoted(name), values.encode("ascii"))
+
+
+def namespace(session: Session, request: Request) -> Answer:
+    """One personal namespace, without a prefix. RFC 2342 §5."""
+    request.args.end()
+    return Answer("Done", untagged=(b'* NAMESPACE (("" "/")) NIL NIL\r\n',))
+
+
+def enable(session: Session, request: Request) -> Answer:
+    """Words that are not known are left out of the answer, and that is no error. RFC 5161 §3.1."""
+    words = []
+    while request.args.accept(b" "):
+        words.append(request.args.word("a capability"))
+    request.args.end()
+    if not words:
+        raise Bad("Expected a space and then a capability")
+    enabled = [word for word in words if word in ENABLE_WORDS]
+    return Answer("Done", untagged=(" ".join(["* ENABLED", *enabled]).encode("ascii") + b"\r\n",))
+
+
+def idle(session: Session, request: Request) -> Dialogue:
+    """Wait for news until the client says DONE. RFC 2177 §3."""
+    request.args.end()
+    view = session.view
+    end = (
+        None if view is None else session.backend.feed.subscribe(session.store.address, view.mailbox.name, session.changed)
+    )
+    try:
+        said = yield Prompt(b"+ idling\r\n", Then.IDLE)
+    finally:
+        if end is not None:
+            end()
+    if said.upper() != b"DONE":
+        raise Bad("Expected DONE at the end of IDLE")
+    return Answer("Done")
+
+
+def compress(session: Session, request: Request) -> Answer:
+    """DEFLATE in both directions from here on. RFC 4978 §3."""
+    request.args.space("DEFLATE")
+    if request.args.word("DEFLATE") != "DEFLATE":
+        raise Bad("Expected DEFLATE: no other compression is known")
+    request.args.end()
+    if session.compressed:
+        raise No("The connection is compressed already", "COMPRESSIONACTIVE")
+    session.compressed = True
+    return Answer("DEFLATE active", then=Then.COMPRESS)
+
+
+COMMANDS: Final[Commands] = {
+    "CREATE": Command(create, LOGGED_IN, "RFC 3501 §6.3.3"),
+    "DELETE": Command(delete, LOGGED_IN, "RFC 3501 §6.3.4"),
+    "RENAME": Command(rename, LOGGED_IN, "RFC 3501 §6.3.5"),
+    "SUBSCRIBE": Command(subscribe, LOGGED_IN, "RFC 3501 §6.3.6"),
+    "UNSUBSCRIBE": Command(unsubscribe, LOGGED_IN, "RFC 3501 §6.3.7"),
+    "STATUS": Command(status, LOGGED_IN, "RFC 3501 §6.3.10"),
+    "NAMESPACE": Command(namespace, LOGGED_IN, "RFC 2342 §5"),
+    "ENABLE": Command(enable, LOGGED_IN, "RFC 5161 §3.1"),
+    "IDLE": Command(idle, LOGGED_IN, "RFC 2177 §3"),
+    "COMPRESS": Command(compress, LOGGED_IN, "RFC 4978 §3"),
+}

@@ -1,0 +1,98 @@
+"""Which mailbox is open: SELECT, EXAMINE, CHECK, CLOSE, UNSELECT, EXPUNGE. RFC 3501 §6.3.1, §6.4, RFC 3691, RFC 4315."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from pymaild.imap.answers import Answer, ok
+from pymaild.imap.commands.authenticated import mailbox_argument
+from pymaild.imap.errors import No
+from pymaild.imap.table import LOGGED_IN, Command, Commands, Request, State
+from pymaild.imap.view import View
+
+if TYPE_CHECKING:
+    from pymaild.imap.session import Session
+
+
+def select(session: Session, request: Request) -> Answer:
+    """Open a mailbox to read and change it. §6.3.1."""
+    return _open(session, request, read_only=False)
+
+
+def examine(session: Session, request: Request) -> Answer:
+    """Open a mailbox to read it; nothing changes, no message stops being recent. §6.3.2."""
+    return _open(session, request, read_only=True)
+
+
+def _open(session: Session, request: Request, read_only: bool) -> Answer:
+    """Whatever comes of it, the mailbox that was selected before is not selected any more. §6.3.1."""
+    name = mailbox_argument(request.args)
+    closed = [ok("CLOSED", "The mailbox that was selected is closed")] if session.view is not None else []
+    session.unselect()
+    view = session.select(session.store.open(name), read_only)
+    return Answer("Mailbox opened", "READ-ONLY" if read_only else "READ-WRITE", untagged=(*closed, *_description(view)))
+
+
+def _description(view: View) -> Iterator[bytes]:
+    """What is in it. §7.2.6, §7.3.1, §7.3.2, §7.1."""
+    state = view.initial
+    yield from view.flags_responses(state)
+    yield b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(view), len(view.recent))
+    if state.first_unseen:
+        yield ok(f"UNSEEN {view.number(state.first_unseen)}", "First message without \\Seen")
+    yield ok(f"UIDVALIDITY {state.uidvalidity}", "UIDs are valid")
+    yield ok(f"UIDNEXT {max(state.uidnext, view.largest_uid + 1)}", "Predicted next UID")
+
+
+def check(session: Session, request: Request) -> Answer:
+    """Everything is on the disk already; a look for news. §6.4.1."""
+    request.args.end()
+    session.selected.mailbox.refresh()
+    return Answer("Done")
+
+
+def close(session: Session, request: Request) -> Answer:
+    """Remove what is marked \\Deleted, silently, and leave the mailbox. §6.4.2."""
+    request.args.end()
+    if not session.selected.read_only:
+        session.selected.mailbox.expunge()
+    session.unselect()
+    return Answer("Mailbox closed")
+
+
+def unselect(session: Session, request: Request) -> Answer:
+    """Leave the mailbox as it is. RFC 3691 §2."""
+    request.args.end()
+    session.unselect()
+    return Answer("Mailbox closed")
+
+
+def expunge(session: Session, request: Request) -> Answer:
+    """Remove what is marked \\Deleted; of a set of uids only, if one is given. §6.4.3, RFC 4315 §2.1."""
+    view = session.selected
+    ranges = None
+    if request.by_uid:
+        request.args.space("a message set")
+        ranges = request.args.sequence_set()
+    request.args.end()
+    refuse_read_only(view)
+    view.mailbox.expunge(None if ranges is None else view.select(ranges, by_uid=True))
+    return Answer("Done")
+
+
+def refuse_read_only(view: View) -> None:
+    """EXAMINE promised that nothing changes. §6.3.2."""
+    if view.read_only:
+        raise No("The mailbox was opened with EXAMINE: it cannot be changed", "READ-ONLY")
+
+
+COMMANDS: Final[Commands] = {
+    "SELECT": Command(select, LOGGED_IN, "RFC 3501 §6.3.1"),
+    "EXAMINE": Command(examine, LOGGED_IN, "RFC 3501 §6.3.2"),
+    "CHECK": Command(check, State.SELECTED, "RFC 3501 §6.4.1"),
+    "CLOSE": Command(close, State.SELECTED, "RFC 3501 §6.4.2"),
+    "UNSELECT": Command(unselect, State.SELECTED, "RFC 3691 §2"),
+    "EXPUNGE": Command(expunge, State.SELECTED, "RFC 3501 §6.4.3"),
+    "UID EXPUNGE": Command(expunge, State.SELECTED, "RFC 4315 §2.1", by_uid=True),
+}

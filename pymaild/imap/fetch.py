@@ -1,0 +1,249 @@
+"""FETCH: the table of items, and how a message becomes one response. RFC 3501 §6.4.5, §7.4.2; BINARY: RFC 3516.
+
+An item knows what it needs: nothing but the Row, a Column of the index, or the message itself. Rows and columns are
+asked for in batches, messages one at a time, and every response is sent before the next is made: memory holds one
+message, however many are fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pymaild.imap.answers import flags_list, internal_date
+from pymaild.imap.errors import Bad
+from pymaild.imap.grammar import Parser
+from pymaild.imap.section import Section, binary_section, section
+from pymaild.imap.view import View
+from pymaild.mailstore import Column, Flag, FlagChange, Mailbox, MessageGone, Row
+
+BATCH: Final = 200
+Pieces = list[bytes]
+Responses = Generator[bytes, None, bool]
+
+
+@dataclass(slots=True)
+class Fetched:
+    """One message while its response is made."""
+
+    row: Row
+    recent: bool
+    columns: dict[Column, bytes]
+    mailbox: Mailbox
+    _message: bytes | None = None
+
+    @property
+    def message(self) -> bytes:
+        """The whole message, read once."""
+        if self._message is None:
+            self._message = self.mailbox.read(self.row.uid)
+        return self._message
+
+    @property
+    def header(self) -> bytes:
+        """The header block, from the index if it is there."""
+        return self.columns.get(Column.HEADER) or self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to fetch."""
+
+    pieces: Callable[[Fetched], Pieces]
+    column: Column | None = None
+    sees: bool = False  # fetching it sets \\Seen
+
+
+def _flags(fetched: Fetched) -> Pieces:
+    return [b"FLAGS " + flags_list(fetched.row.flags, fetched.row.keywords, fetched.recent)]
+
+
+def _column(name: bytes, column: Column) -> Item:
+    return Item(lambda fetched: [name + b" " + fetched.columns[column]], column)
+
+
+def _literal(label: bytes, octets: bytes | None, binary: bool = False) -> Pieces:
+    """An nstring that is never quoted: header fields and bodies hold anything. §4.3, RFC 3516 §4.2 (literal8)."""
+    if octets is None:
+        return [label + b" NIL"]
+    return [b"%s %s{%d}\r\n" % (label, b"~" if binary and b"\0" in octets else b"", len(octets)), octets]
+
+
+def _section_item(label: bytes, wanted: Section, sees: bool, start: int | None = None, count: int = 0) -> Item:
+    """BODY[...]<start>: the octets, or a slice of them. §6.4.5."""
+
+    def pieces(fetched: Fetched) -> Pieces:
+        octets = wanted.octets(fetched.header if wanted.header_only else fetched.message)
+        if start is not None and octets is not None:
+            octets = octets[start : start + count]
+        return _literal(label, octets, wanted.decoded)
+
+    return Item(pieces, Column.HEADER if wanted.header_only else None, sees)
+
+
+# ---- reading the items
+
+
+def _body(args: Parser) -> Item:
+    """BODY, BODY[section]<partial>, BODY.PEEK[section]<partial>. §6.4.5."""
+    peek = args.accept(b".PEEK")
+    if args.peek() != b"[":
+        if peek:
+            raise Bad("Expected a section in brackets after BODY.PEEK")
+        return _column(b"BODY", Column.BODY)
+    wanted, label = section(args)
+    start, count = _partial(args)
+    suffix = b"" if start is None else b"<%d>" % start
+    return _section_item(b"BODY[%s]%s" % (label, suffix), wanted, not peek, start, count)
+
+
+def _binary(args: Parser) -> Item:
+    """BINARY[1.2]<partial>, BINARY.PEEK[...], BINARY.SIZE[1.2]. RFC 3516 §4.2."""
+    if args.accept(b".SIZE"):
+        wanted, label = binary_section(args)
+        return Item(lambda fetched: [b"BINARY.SIZE[%s] %d" % (label, len(wanted.octets(fetched.message) or b""))])
+    peek = args.accept(b".PEEK")
+    wanted, label = binary_section(args)
+    start, count = _partial(args)
+    suffix = b"" if start is None else b"<%d>" % start
+    return _section_item(b"BINARY[%s]%s" % (label, suffix), wanted, not peek, start, count)
+
+
+def _partial(args: Parser) -> tuple[int | None, int]:
+    """<start.count>; nothing: all of it. §6.4.5."""
+    if not args.accept(b"<"):
+        return None, 0
+    start = args.number("the first octet")
+    args.expect(b".", "a dot and the number of octets")
+    count = args.number("the number of octets")
+    if not count:
+        raise Bad("Expected at least one octet in the partial")
+    args.expect(b">", ">")
+    return start, count
+
+
+def _fixed(item: Item) -> Callable[[Parser], Item]:
+    return lambda args: item
+
+
+def _whole(name: bytes, wanted: Section, sees: bool) -> Callable[[Parser], Item]:
+    return _fixed(_section_item(name, wanted, sees))
+
+
+ITEMS: Final[dict[str, Callable[[Parser], Item]]] = {
+    "FLAGS": _fixed(Item(_flags)),
+    "UID": _fixed(Item(lambda fetched: [b"UID %d" % fetched.row.uid])),
+    "INTERNALDATE": _fixed(Item(lambda fetched: [b"INTERNALDATE " + internal_date(fetched.row.internal_date)])),
+    "RFC822.SIZE": _fixed(Item(lambda fetched: [b"RFC822.SIZE %d" % fetched.row.size])),
+    "ENVELOPE": _fixed(_column(b"ENVELOPE", Column.ENVELOPE)),
+    "BODYSTRUCTURE": _fixed(_column(b"BODYSTRUCTURE", Column.BODYSTRUCTURE)),
+    "BODY": _body,
+    "BINARY": _binary,
+    "RFC822": _whole(b"RFC822", Section(), sees=True),
+    "RFC822.HEADER": _whole(b"RFC822.HEADER", Section(what="HEADER"), sees=False),
+    "RFC822.TEXT": _whole(b"RFC822.TEXT", Section(what="TEXT"), sees=True),
+}
+MACROS: Final = {
+    "ALL": ("FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE"),
+    "FAST": ("FLAGS", "INTERNALDATE", "RFC822.SIZE"),
+    "FULL": ("FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY"),
+}
+
+
+@dataclass(slots=True)
+class Items:
+    """What one FETCH asks for of each message."""
+
+    items: list[Item] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+    @property
+    def columns(self) -> list[Column]:
+        """What the index is asked for."""
+        return list({item.column: None for item in self.items if item.column is not None})
+
+    @property
+    def sees(self) -> bool:
+        """Whether the messages count as read after this."""
+        return any(item.sees for item in self.items)
+
+
+def fetch_items(args: Parser, by_uid: bool, limit: int) -> Items:
+    """A macro, an item or a list of items; UID FETCH always tells the uid. §6.4.5, §6.4.8."""
+    found = Items()
+    if args.peek() == b"(":
+        args.items("a fetch item", lambda: _take(args, found), limit)
+        if not found.items:
+            raise Bad("Expected at least one fetch item")
+    else:
+        _take(args, found, macros=True)
+    if by_uid and "UID" not in found.names:
+        found.items.insert(0, ITEMS["UID"](args))
+    return found
+
+
+def _take(args: Parser, found: Items, macros: bool = False) -> None:
+    name = args.item_name()
+    for each in MACROS.get(name, (name,)) if macros else (name,):
+        read = ITEMS.get(each)
+        if read is None:
+            raise Bad("This server knows no such fetch item")
+        if each not in found.names or each in ("BODY", "BINARY"):
+            found.items.append(read(args))
+        found.names.add(each)
+
+
+# ---- answering
+
+
+def responses(view: View, uids: Sequence[int], items: Items) -> Responses:
+    """A FETCH response for each message, as pieces to send; returns whether one of the messages is gone."""
+    gone = False
+    for start in range(0, len(uids), BATCH):
+        batch = uids[start : start + BATCH]
+        rows = {row.uid: row for row in view.mailbox.rows(batch)}
+        seen = _see(view, rows, items)
+        wanted = items.columns
+        columns = dict(view.mailbox.columns(batch, wanted)) if wanted else {}
+        for uid in batch:
+            row = rows.get(uid)
+            if row is None or (wanted and uid not in columns):
+                gone = True
+                continue
+            values = dict(zip(wanted, columns.get(uid, ()), strict=True))
+            try:
+                line = _response(Fetched(row, uid in view.recent, values, view.mailbox), items, uid in seen)
+            except MessageGone:
+                gone = True
+                continue
+            yield b"* %d FETCH (" % view.number(uid)
+            yield from line
+            yield b")\r\n"
+    return gone
+
+
+def _response(fetched: Fetched, items: Items, seen: bool) -> Pieces:
+    """All items with spaces between; FLAGS too when \\Seen was set by this. §6.4.5."""
+    line: Pieces = []
+    for item in items.items:
+        line += item.pieces(fetched)
+        line.append(b" ")
+    if seen and "FLAGS" not in items.names:
+        return line + _flags(fetched)
+    line.pop()
+    return line
+
+
+def _see(view: View, rows: dict[int, Row], items: Items) -> set[int]:
+    """Set \\Seen on the messages that are read now; the rows as they are then, and the uids it was set on."""
+    if not items.sees or view.read_only:
+        return set()
+    unseen = [uid for uid, row in rows.items() if not row.flags & Flag.SEEN]
+    if not unseen:
+        return set()
+    changed, _ = view.mailbox.change_flags(unseen, FlagChange.ADD, Flag.SEEN)
+    for row in changed:
+        rows[row.uid] = row
+        view.told[row.uid] = row.modseq
+    return {row.uid for row in changed}

@@ -1,0 +1,224 @@
+"""SEARCH programs: the table of keys, each parsed into the Query of mailstore.py. RFC 3501 §6.4.4.
+
+Message sets and \\Recent are facts of this connection, so they are turned into uids here; everything else the store
+answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pymaild.imap.errors import Bad, No
+from pymaild.imap.grammar import Parser
+from pymaild.imap.view import View
+from pymaild.mailstore import (
+    AddressContains,
+    All,
+    And,
+    BodyContains,
+    DateOf,
+    DateRange,
+    Flag,
+    HasFlag,
+    HasKeyword,
+    HeaderContains,
+    Not,
+    Or,
+    Query,
+    SizeRange,
+    TextContains,
+    Uids,
+)
+
+MAX_DEPTH: Final = 50
+# Charsets a program may be written in: those that mail is written in, by their names and Python's. RFC 2978.
+CHARSETS: Final = (
+    "US-ASCII", "UTF-8", "ISO-8859-1", "ISO-8859-2", "ISO-8859-3", "ISO-8859-4", "ISO-8859-5", "ISO-8859-6",
+    "ISO-8859-7", "ISO-8859-8", "ISO-8859-9", "ISO-8859-10", "ISO-8859-13", "ISO-8859-14", "ISO-8859-15",
+    "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255", "WINDOWS-1256",
+    "WINDOWS-1257", "WINDOWS-1258", "KOI8-R", "KOI8-U", "GB2312", "GBK", "GB18030", "BIG5", "SHIFT_JIS", "EUC-JP",
+    "ISO-2022-JP", "EUC-KR",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Program:
+    """One SEARCH while it is read."""
+
+    args: Parser
+    view: View
+    keys_left: int
+    charset: str = ""
+    depth: int = 0
+
+    def text(self) -> str:
+        """A string to look for. Without CHARSET it is ASCII; UTF-8 is taken too, as clients send it."""
+        self.args.space("a string to look for")
+        octets = self.args.astring("a string to look for")
+        try:
+            return octets.decode(self.charset or "utf-8")
+        except UnicodeDecodeError:
+            raise Bad("Expected a string in the charset of the search") from None
+
+    def nested(self, read: Callable[[], Query]) -> Query:
+        """A key within another one, down to a depth that no person writes."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Bad(f"Expected search keys nested at most {MAX_DEPTH} deep")
+        query = read()
+        self.depth -= 1
+        return query
+
+
+Key = Callable[[Program], Query]
+
+
+def program(args: Parser, view: View, limit: int) -> Query:
+    """[SP CHARSET SP astring] 1*(SP search-key). §9 (search)."""
+    reading = Program(args, view, limit)
+    args.space("a search key")
+    if args.accept(b"CHARSET "):
+        reading.charset = _charset(args)
+        args.space("a search key")
+    query = _keys(reading)
+    args.end()
+    return query
+
+
+def _charset(args: Parser) -> str:
+    name = args.astring("a charset").decode("ascii", "replace").upper()
+    if name not in CHARSETS:
+        raise No("The search cannot be read in this charset", f"BADCHARSET ({' '.join(CHARSETS)})")
+    return name
+
+
+def _keys(reading: Program) -> Query:
+    """search-key *(SP search-key): all of them hold."""
+    found = [_key(reading)]
+    while reading.args.accept(b" "):
+        found.append(_key(reading))
+    return found[0] if len(found) == 1 else And(tuple(found))
+
+
+def _key(reading: Program) -> Query:
+    """One search key: a list in parentheses, a message set, or a row of the table."""
+    args = reading.args
+    reading.keys_left -= 1
+    if reading.keys_left < 0:
+        raise No("The search has too many keys", "LIMIT")
+    if args.accept(b"("):
+        query = reading.nested(lambda: _keys(reading))
+        args.expect(b")", ") or a space and another search key")
+        return query
+    if args.peek().isdigit() or args.peek() == b"*":
+        return Uids(tuple(reading.view.uid_ranges(args.sequence_set(), by_uid=False)))
+    key = KEYS.get(args.word("a search key"))
+    if key is None:
+        raise Bad("This server knows no such search key")
+    return key(reading)
+
+
+# ---- the kinds of keys
+
+
+def _fixed(query: Query) -> Key:
+    return lambda reading: query
+
+
+def _flag(flag: Flag) -> Key:
+    return _fixed(HasFlag(flag))
+
+
+def _no_flag(flag: Flag) -> Key:
+    return _fixed(Not(HasFlag(flag)))
+
+
+def _recent(reading: Program) -> Query:
+    return Uids(tuple((uid, uid) for uid in sorted(reading.view.recent)))
+
+
+def _keyword(reading: Program) -> Query:
+    reading.args.space("a keyword")
+    return HasKeyword(reading.args.atom("a keyword"))
+
+
+def _address(name: str) -> Key:
+    return lambda reading: AddressContains(name, reading.text())
+
+
+def _header(reading: Program) -> Query:
+    reading.args.space("the name of a header field")
+    name = reading.args.astring("the name of a header field").decode("latin-1").lower()
+    return HeaderContains(name, reading.text())
+
+
+def _date(of: DateOf, begins: bool, ends: int | None) -> Key:
+    """On or after the day, and before `ends` days later; None: no end. Times and zones are disregarded."""
+
+    def read(reading: Program) -> Query:
+        reading.args.space("a date")
+        day = reading.args.date()
+        return DateRange(of, day if begins else None, None if ends is None else day + ends)
+
+    return read
+
+
+def _size(reading: Program) -> int:
+    reading.args.space("a number of octets")
+    return reading.args.number("a number of octets", (1 << 63) - 1)
+
+
+def _uid(reading: Program) -> Query:
+    reading.args.space("a message set")
+    return Uids(tuple(reading.view.uid_ranges(reading.args.sequence_set(), by_uid=True)))
+
+
+def _inner(reading: Program) -> Query:
+    reading.args.space("a search key")
+    return reading.nested(lambda: _key(reading))
+
+
+def _or(reading: Program) -> Query:
+    one = _inner(reading)
+    return Or((one, _inner(reading)))
+
+
+KEYS: Final[dict[str, Key]] = {
+    "ALL": _fixed(All()),
+    "ANSWERED": _flag(Flag.ANSWERED),
+    "BCC": _address("bcc"),
+    "BEFORE": _date(DateOf.INTERNAL, begins=False, ends=0),
+    "BODY": lambda reading: BodyContains(reading.text()),
+    "CC": _address("cc"),
+    "DELETED": _flag(Flag.DELETED),
+    "DRAFT": _flag(Flag.DRAFT),
+    "FLAGGED": _flag(Flag.FLAGGED),
+    "FROM": _address("from"),
+    "HEADER": _header,
+    "KEYWORD": _keyword,
+    "LARGER": lambda reading: SizeRange(larger=_size(reading)),
+    "NEW": lambda reading: And((_recent(reading), Not(HasFlag(Flag.SEEN)))),
+    "NOT": lambda reading: Not(_inner(reading)),
+    "OLD": lambda reading: Not(_recent(reading)),
+    "ON": _date(DateOf.INTERNAL, begins=True, ends=1),
+    "OR": _or,
+    "RECENT": _recent,
+    "SEEN": _flag(Flag.SEEN),
+    "SENTBEFORE": _date(DateOf.SENT, begins=False, ends=0),
+    "SENTON": _date(DateOf.SENT, begins=True, ends=1),
+    "SENTSINCE": _date(DateOf.SENT, begins=True, ends=None),
+    "SINCE": _date(DateOf.INTERNAL, begins=True, ends=None),
+    "SMALLER": lambda reading: SizeRange(smaller=_size(reading)),
+    "SUBJECT": lambda reading: HeaderContains("subject", reading.text()),
+    "TEXT": lambda reading: TextContains(reading.text()),
+    "TO": _address("to"),
+    "UID": _uid,
+    "UNANSWERED": _no_flag(Flag.ANSWERED),
+    "UNDELETED": _no_flag(Flag.DELETED),
+    "UNDRAFT": _no_flag(Flag.DRAFT),
+    "UNFLAGGED": _no_flag(Flag.FLAGGED),
+    "UNKEYWORD": lambda reading: Not(_keyword(reading)),
+    "UNSEEN": _no_flag(Flag.SEEN),
+}

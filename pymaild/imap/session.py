@@ -1,0 +1,363 @@
+"""One IMAP connection as a state machine: lines and literals in, responses out. RFC 3501 §3; no socket in sight.
+
+    greet() -> [not authenticated] -- LOGIN, AUTHENTICATE --> [authenticated] -- SELECT, EXAMINE --> [selected]
+                                                                      ^------- CLOSE, UNSELECT ---------'
+
+A command is collected in an Input (its lines and literals), read by a Parser, found in the table COMMANDS, and answered by
+its handler with an Answer, or with a Dialogue that asks for more lines (AUTHENTICATE, IDLE). What others did to the
+selected mailbox is told after each command and during IDLE: that is View.sync(). Between two commands nothing is held
+open but the view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import BinaryIO, Protocol
+
+from pymaild.dialogue import Output, Then
+from pymaild.envelope import Client
+from pymaild.imap.answers import Answer, Dialogue, Prompt, blocks, line, ok
+from pymaild.imap.capability import capabilities
+from pymaild.imap.commands import COMMANDS
+from pymaild.imap.errors import Bad, Refusal, refusal
+from pymaild.imap.grammar import Parser
+from pymaild.imap.input import Announced, Discard, Input, Literal, Memory, announced
+from pymaild.imap.limits import Limits
+from pymaild.imap.table import Command, Request, State
+from pymaild.imap.view import View
+from pymaild.mailstore import AccountStore, ChangeFeed, Mailbox, NoSuchMailbox
+from pymaild.status import MailError
+
+
+class Backend(Protocol):
+    """What a session needs of the rest of the house."""
+
+    @property
+    def feed(self) -> ChangeFeed:
+        """Who tells of changes while a client idles."""
+
+    def login(self, username: str, password: str, ip: str) -> str:
+        """The account's address. Raises MailError 5.7.8, or 4.7.0 when there were too many wrong passwords."""
+
+    def store(self, account: str) -> AccountStore:
+        """The mail of an account."""
+
+
+class Session:
+    """Implements pymaild.dialogue.Session for IMAP4rev1 and its extensions."""
+
+    def __init__(
+        self,
+        hostname: str,
+        backend: Backend,
+        client: Client,
+        *,
+        limits: Limits | None = None,
+        tls_available: bool = False,
+        auth_allowed: bool = True,
+        spool: Callable[[], BinaryIO] = BytesIO,
+    ) -> None:
+        self.hostname = hostname
+        self.backend = backend
+        self.client = client
+        self.limits = limits or Limits()
+        self.tls_available = tls_available
+        self.auth_allowed = auth_allowed  # passwords may be sent without TLS
+        self.spool = spool
+        self.state = State.NOT_AUTHENTICATED
+        self.compressed = False
+        self.view: View | None = None
+        self.on_change: Callable[[], None] | None = None  # set by the wire; called from any thread during IDLE
+        self.failed_logins = 0
+        self._store: AccountStore | None = None
+        self._input = Input()
+        self._refused: Refusal | None = None  # the command that is coming in was refused; its rest is dropped
+        self._dialogue: tuple[Request, Command, Dialogue] | None = None
+        self._bad_commands = 0
+
+    # ---- what handlers ask
+
+    @property
+    def store(self) -> AccountStore:
+        """The mail of the account that has logged in."""
+        if self._store is None:
+            raise Bad("Log in first")
+        return self._store
+
+    @property
+    def selected(self) -> View:
+        """The view of the selected mailbox."""
+        if self.view is None:
+            raise Bad("Select a mailbox first")
+        return self.view
+
+    @property
+    def may_log_in(self) -> bool:
+        """Whether a password may be sent on this connection. §6.2.3."""
+        return self.auth_allowed or bool(self.client.tls)
+
+    def logged_in(self, account: str) -> None:
+        """Not authenticated -> authenticated. §3.2."""
+        self.client.account = account
+        self._store = self.backend.store(account)
+        self.state = State.AUTHENTICATED
+
+    def select(self, mailbox: Mailbox, read_only: bool) -> View:
+        """-> selected. §3.3."""
+        self.view = View(mailbox, read_only)
+        self.state = State.SELECTED
+        return self.view
+
+    def unselect(self) -> None:
+        """Selected -> authenticated."""
+        if self.view is not None:
+            self.view = None
+            self.state = State.AUTHENTICATED
+
+    def changed(self) -> None:
+        """The selected mailbox changed while the client idles: the wire is told, and will call wake()."""
+        if self.on_change is not None:
+            self.on_change()
+
+    # ---- what the wire calls
+
+    @property
+    def line_limit(self) -> int:
+        """Octets of a command line; few before the login. RFC 2683 §3.2.1.5."""
+        before_login = self.state is State.NOT_AUTHENTICATED
+        return self.limits.line_before_login if before_login else self.limits.line
+
+    def greet(self) -> Output:
+        """The greeting. §7.1.1."""
+        return Output((ok(f"CAPABILITY {capabilities(self)}", f"{self.hostname} IMAP server ready"),))
+
+    def line(self, line: bytes) -> Output:
+        """One line: of a dialogue, or of a command, which is complete when the line announces no literal."""
+        if self._dialogue is not None:
+            return self._converse(*self._dialogue, line)
+        literal = announced(line)
+        if literal is not None:
+            return self._literal(literal, line[: literal.start])
+        self._input.texts.append(line)
+        received, refused = self._input, self._refused
+        self._input, self._refused = Input(), None
+        try:
+            return self._refuse(received, refused) if refused else self._command(received)
+        finally:
+            received.close()
+
+    def line_too_long(self) -> Output:
+        """A line passed the limit. Its tag is lost with it, unless a literal came before."""
+        received, self._input, self._refused = self._input, Input(), None
+        too_long = Bad(f"The line is too long: at most {self.line_limit} octets", "TOOBIG")
+        if self._dialogue is not None:
+            request, _, dialogue = self._dialogue
+            dialogue.close()
+            self._dialogue = None
+            return self._refusal(request.tag, too_long)
+        received.close()
+        return self._refuse(received, too_long) if received.texts else self._refusal(b"*", too_long)
+
+    def data(self, block: bytes) -> tuple[Output | None, bytes]:
+        """Never asked for: IMAP announces every literal's size."""
+        return None, b""
+
+    def octets_ended(self) -> Output:
+        """The literal is there; the command goes on after it."""
+        self._input.literals[-1].end()
+        return Output((), Then.LINE)
+
+    def wake(self) -> Output:
+        """Tell an idling client what has changed. RFC 2177 §3."""
+        output = Output((), Then.IDLE)
+        output.data = self._told(output)
+        return output
+
+    def tls_started(self, description: str) -> None:
+        """What the client said before is forgotten. §6.2.1."""
+        self.client.tls = description
+        self._input, self._refused, self._bad_commands = Input(), None, 0
+
+    def timed_out(self) -> Output:
+        """Nothing came for too long. §5.4."""
+        return _bye("The connection was idle for too long")
+
+    def shutting_down(self) -> Output:
+        """The server stops."""
+        return _bye("The server is going down for maintenance: connect again later", "UNAVAILABLE")
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        if self._dialogue is not None:
+            self._dialogue[2].close()
+            self._dialogue = None
+        self._input.close()
+        self.view = None
+
+    # ---- a command comes in
+
+    def _literal(self, literal: Announced, text: bytes) -> Output:
+        """A literal is announced: take it, refuse it, or drop it when it comes anyway. RFC 7888 §4."""
+        self._input.texts.append(text)
+        try:
+            sink = self._sink(literal)
+        except (Refusal, MailError) as error:
+            if literal.synchronising:
+                received, self._input, self._refused = self._input, Input(), None
+                received.close()
+                return self._refuse(received, refusal(error))
+            self._refused, sink = refusal(error), Discard()
+        if isinstance(sink, Discard) and literal.size > self.limits.swallow:
+            return _bye("The literal is too big", "TOOBIG")
+        self._input.literals.append(sink)
+        return Output((b"+ OK\r\n",) if literal.synchronising else (), Then.OCTETS, literal.size, sink)
+
+    def _sink(self, literal: Announced) -> Literal:
+        """Where the literal goes; refuses it when the command so far is wrong or too large."""
+        if self._refused:
+            raise self._refused
+        args = Parser([*self._input.texts, b""], self._input.literals)
+        args.tag()
+        _, command = self._find(args)
+        message = command.literal(self, args, literal) if command.literal else None
+        if message is not None:
+            return message
+        if literal.binary:
+            raise Bad("A literal8 is for messages only")
+        before_login = self.state is State.NOT_AUTHENTICATED
+        largest = self.limits.literal_before_login if before_login else self.limits.literal
+        if literal.size > largest or self._input.size + literal.size > self.limits.command:
+            raise Bad(f"The literal is too big: at most {largest} octets", "TOOBIG")
+        return Memory()
+
+    def _find(self, args: Parser) -> tuple[str, Command]:
+        """The verb and its row, if it is legal now. §6."""
+        args.space("a command")
+        verb = args.word("a command")
+        if verb == "UID":
+            args.space("a command that can follow UID")
+            verb = f"UID {args.word('a command that can follow UID')}"
+        command = COMMANDS.get(verb)
+        if command is None:
+            raise Bad("This server knows no such command")
+        if not command.states & self.state:
+            raise Bad(_out_of_place(command, self.state))
+        return verb, command
+
+    def _command(self, received: Input) -> Output:
+        """A command is complete: run it."""
+        args = Parser(received.texts, received.literals)
+        try:
+            tag = args.tag()
+            if args.peek() != b" ":
+                raise Bad("Expected a command after the tag")
+        except Bad as error:
+            return self._refusal(b"*", error)
+        try:
+            verb, command = self._find(args)
+            request = Request(tag, verb, args, command.by_uid)
+            answer = command.handler(self, request)
+        except (Refusal, MailError) as error:
+            return self._refusal(tag, refusal(error))
+        if isinstance(answer, Answer):
+            return self._answer(request, command, answer)
+        self._dialogue = (request, command, answer)
+        return self._converse(request, command, answer, None)
+
+    def _converse(self, request: Request, command: Command, dialogue: Dialogue, said: bytes | None) -> Output:
+        """One step of a dialogue."""
+        try:
+            prompt = next(dialogue) if said is None else dialogue.send(said)
+        except StopIteration as end:
+            self._dialogue = None
+            return self._answer(request, command, end.value)
+        except (Refusal, MailError) as error:
+            self._dialogue = None
+            return self._refusal(request.tag, refusal(error))
+        return self._prompt(prompt)
+
+    def _prompt(self, prompt: Prompt) -> Output:
+        """IDLE first tells what has changed already."""
+        if prompt.then is not Then.IDLE:
+            return Output((prompt.data,), prompt.then)
+        output = Output((), Then.IDLE)
+        output.data = self._told(output, prompt.data)
+        return output
+
+    # ---- answers go out
+
+    def _answer(self, request: Request, command: Command, answer: Answer) -> Output:
+        self._bad_commands = 0
+        output = Output((), answer.then)
+        output.data = blocks(self._responses(request, command, answer, output))
+        return output
+
+    def _responses(self, request: Request, command: Command, answer: Answer, output: Output) -> Iterator[bytes]:
+        """Untagged responses, then the news, then the tagged one; all made while the wire sends them."""
+        tagged = line(request.tag, "OK", answer.text, answer.code)
+        try:
+            yield from answer.untagged
+        except (Refusal, MailError) as error:
+            failed = refusal(error)
+            tagged = line(request.tag, failed.word, failed.text, failed.code)
+        try:
+            yield from self._news(not command.keeps_numbers, command.by_uid)
+        except MailError as error:
+            yield from self._farewell(error, output)
+            return
+        yield tagged
+
+    def _news(self, expunges: bool, with_uids: bool) -> Iterator[bytes]:
+        if self.view is not None:
+            yield from self.view.sync(expunges, with_uids)
+
+    def _told(self, output: Output, first: bytes = b"") -> Iterator[bytes]:
+        """The news for a client in IDLE."""
+        yield from (first,) if first else ()
+        try:
+            if self.view is not None:
+                self.view.mailbox.refresh()
+                yield from self.view.sync(expunges=True)
+        except MailError as error:
+            yield from self._farewell(error, output)
+
+    def _farewell(self, error: MailError, output: Output) -> Iterator[bytes]:
+        """The selected mailbox is no more, or cannot be read: the numbers mean nothing now. RFC 2180 §3.3."""
+        deleted = isinstance(error, NoSuchMailbox)
+        text = "The selected mailbox was deleted by another session" if deleted else error.text
+        output.then = Then.CLOSE
+        yield line(b"*", "BYE", text)
+
+    def _refuse(self, received: Input, error: Refusal) -> Output:
+        """Refuse a command by its tag, if it has one."""
+        try:
+            tag = Parser([received.texts[0]], ()).tag()
+        except Bad:
+            tag = b"*"
+        return self._refusal(tag, error)
+
+    def _refusal(self, tag: bytes, error: Refusal) -> Output:
+        """A tagged NO or BAD; too many in a row end the session."""
+        output = Output((), Then.COMMAND)
+        said = [line(tag, "BAD" if tag == b"*" else error.word, error.text, error.code)]
+        self._bad_commands = self._bad_commands + 1 if isinstance(error, Bad) else 0
+        if self._bad_commands >= self.limits.bad_commands:
+            said.append(line(b"*", "BYE", "Too many bad commands"))
+            output.then = Then.CLOSE
+        elif self.failed_logins >= self.limits.failed_logins:
+            said.append(line(b"*", "BYE", "Too many failed logins"))
+            output.then = Then.CLOSE
+        output.data = said
+        return output
+
+
+def _out_of_place(command: Command, state: State) -> str:
+    """Why a command is not legal now. §3."""
+    if state is State.NOT_AUTHENTICATED:
+        return "Log in first"
+    return "Select a mailbox first" if command.states & State.SELECTED else "This command is for before the login only"
+
+
+def _bye(text: str, code: str = "") -> Output:
+    return Output((line(b"*", "BYE", text, code),), Then.CLOSE)

@@ -1,0 +1,158 @@
+"""The selected mailbox as one connection has been told of it: which sequence number is which uid. RFC 3501 §2.3.1.2.
+
+The store speaks of uids; sequence numbers exist only here. A message that somebody else expunges keeps its number
+until the client is told (EXPUNGE may not be sent during FETCH, STORE and SEARCH, §7.4.1), and a new message has none before
+its EXISTS. So a view changes in sync() alone.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+
+from pymaild.imap import sequences
+from pymaild.imap.answers import defined_flags, flags_list, ok
+from pymaild.imap.errors import Bad
+from pymaild.mailstore import Mailbox, MailboxState, Row
+
+
+class View:
+    """Sequence number n is the message uids[n - 1]."""
+
+    def __init__(self, mailbox: Mailbox, read_only: bool) -> None:
+        mailbox.refresh()
+        self.mailbox = mailbox
+        self.read_only = read_only
+        self.initial: MailboxState = mailbox.state()  # before the uids: what changes in between is told by sync()
+        first = self.initial.uidnext if read_only else mailbox.claim_recent()
+        self.uids: array[int] = array("I", mailbox.uids())
+        self.recent: set[int] = set(self.uids[bisect_left(self.uids, first) :])
+        if read_only and self.initial.recent:
+            self.recent.update(self.uids[-self.initial.recent :])
+        self.modseq = self.initial.highestmodseq
+        self.keywords = self.initial.keywords
+        self.told: dict[int, int] = {}  # uid -> modseq of flags the client knows already (its own STORE)
+        self._gone: set[int] = set()  # expunged, and the client does not know yet
+
+    # ---- numbers
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    @property
+    def largest_uid(self) -> int:
+        """What * stands for in a set of uids; 0 in an empty mailbox."""
+        return self.uids[-1] if self.uids else 0
+
+    def number(self, uid: int) -> int:
+        """The sequence number of a uid of this view."""
+        return bisect_left(self.uids, uid) + 1
+
+    def numbers(self, uids: Iterable[int]) -> list[int]:
+        """Sequence numbers of rising uids; those the client does not know of are left out."""
+        known, size, at, found = self.uids, len(self.uids), 0, []
+        for uid in uids:
+            at = bisect_left(known, uid, at)
+            if at == size:
+                break
+            if known[at] == uid:
+                found.append(at + 1)
+        return found
+
+    def known(self, uids: Iterable[int]) -> list[int]:
+        """Those of some rising uids that the client knows of."""
+        return [self.uids[number - 1] for number in self.numbers(uids)]
+
+    def uid_ranges(self, ranges: sequences.Ranges, by_uid: bool) -> list[sequences.Range]:
+        """A message set as ranges of uids. Numbers that do not exist: BAD; uids that do not: nothing. §6.4.8."""
+        size = len(self.uids)
+        if by_uid:
+            return sequences.resolve(ranges, self.largest_uid)
+        if not size and all(0 in pair for pair in ranges):
+            return []  # 1:* of an empty mailbox: clients ask for it
+        resolved = sequences.resolve(ranges, size)
+        if resolved[0][0] < 1 or resolved[-1][1] > size:
+            raise Bad(f"Expected message numbers up to {size}: the mailbox has no more messages")
+        return [(self.uids[low - 1], self.uids[high - 1]) for low, high in resolved]
+
+    def select(self, ranges: sequences.Ranges, by_uid: bool) -> list[int]:
+        """The uids a message set stands for, rising."""
+        return sequences.select(self.uids, self.uid_ranges(ranges, by_uid))
+
+    # ---- what changed
+
+    def sync(self, expunges: bool, with_uids: bool = False) -> Iterator[bytes]:
+        """Everything that happened since the last time, as untagged responses. §5.2, §7.3, §7.4."""
+        changes = self.mailbox.changes(self.modseq)
+        self._gone.update(changes.vanished)
+        last = self.largest_uid
+        changed = [row for row in changes.rows if row.uid <= last]
+        arrived = [row.uid for row in changes.rows if row.uid > last]
+        self.modseq = changes.highestmodseq
+        if arrived:
+            arrived += self._claim(arrived)
+        if expunges and self._gone:
+            yield from self._expunged()
+        if arrived:
+            self.uids.extend(arrived)
+            yield b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.uids), len(self.recent))
+        yield from self.new_keywords(changes.rows)
+        yield from self._flags(changed, with_uids)
+        self.told.clear()
+
+    def _claim(self, arrived: Sequence[int]) -> list[int]:
+        """Decide which new messages are recent here; more may have come while we asked. §2.3.2."""
+        if self.read_only:
+            recent = self.mailbox.state().recent
+            self.recent.update(arrived[-recent:] if recent else ())
+            return []
+        first = self.mailbox.claim_recent()
+        changes = self.mailbox.changes(self.modseq)
+        more = [row.uid for row in changes.rows if row.uid > arrived[-1]]
+        if len(more) < len(changes.rows) or changes.vanished:
+            more = []  # not only news: the next sync tells all of it
+        else:
+            self.modseq = changes.highestmodseq
+        self.recent.update(uid for uid in (*arrived, *more) if uid >= first)
+        return more
+
+    def _expunged(self) -> Iterator[bytes]:
+        """EXPUNGE from the highest number down, so that no number shifts another. §7.4.1."""
+        numbers = self.numbers(sorted(self._gone))
+        self.recent -= self._gone
+        self._gone.clear()
+        kept: array[int] = array("I")
+        start = 0
+        for number in numbers:
+            kept += self.uids[start : number - 1]
+            start = number
+        self.uids = kept + self.uids[start:]
+        for number in reversed(numbers):
+            yield b"* %d EXPUNGE\r\n" % number
+
+    def new_keywords(self, rows: Iterable[Row]) -> Iterator[bytes]:
+        """A keyword the client has not heard of is announced before it is used. §7.2.6."""
+        known = set(self.keywords)
+        if all(row.keywords <= known for row in rows):
+            return
+        yield from self.flags_responses(self.mailbox.state())
+
+    def flags_responses(self, state: MailboxState) -> Iterator[bytes]:
+        """FLAGS and PERMANENTFLAGS; \\* while new keywords can be made. §7.1, §7.2.6."""
+        self.keywords = state.keywords
+        yield b"* FLAGS " + defined_flags(state.keywords) + b"\r\n"
+        star = () if state.keywords_full else (b"\\*",)
+        permanent = b"()" if self.read_only else defined_flags(state.keywords, star)
+        yield ok(f"PERMANENTFLAGS {permanent.decode('ascii')}", "Flags that can be changed here")
+
+    def _flags(self, rows: Iterable[Row], with_uids: bool) -> Iterator[bytes]:
+        for row in rows:
+            if self.told.get(row.uid) != row.modseq and self.numbers((row.uid,)):
+                yield self.flags_line(row, with_uids)
+
+    def flags_line(self, row: Row, with_uid: bool) -> bytes:
+        """* 3 FETCH (FLAGS (\\Seen)). §7.4.2."""
+        flags = flags_list(row.flags, row.keywords, row.uid in self.recent)
+        uid = b"UID %d " % row.uid if with_uid else b""
+        return b"* %d FETCH (%sFLAGS %s)\r\n" % (self.number(row.uid), uid, flags)
