@@ -17,6 +17,7 @@ from pymaild.envelope import Address
 _MISSING = ("MISSING_MAILBOX", "MISSING_DOMAIN", "SYNTAX_ERROR")  # what stands for what is not there
 MAX_ADDRESSES = 10_000  # of one list; what follows is not shown. Nobody reads it, and parsing it costs memory
 _ATOM = re.compile(rb"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\xff]+")
+_DOTS = re.compile(rb"\.+")
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 _COMMENT_MARK = re.compile(rb"[()]|\\.?", re.DOTALL)
 _QUOTED = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
@@ -71,43 +72,53 @@ class _Scanner:
 
     def _skip_comment(self) -> None:
         """Counts brackets instead of recursing: five thousand of them are no problem."""
+        self.comment = b""
         start, depth, position = self.at + 1, 1, self.at + 1
         while depth:
             found = _COMMENT_MARK.search(self.body, position)
             if found is None:
-                self.at = len(self.body)
+                self.comment = self._unclosed(start)
                 raise _Broken
             position = found.end()
             depth += {b"(": 1, b")": -1}.get(found.group(), 0)
         self.at = position
         self.comment = _ESCAPED.sub(_unescaped, self.body[start : position - 1])
 
+    def _unclosed(self, start: int) -> bytes:
+        """What Dovecot keeps of text whose end never comes: all before the last backslash."""
+        self.at = len(self.body)
+        return _ESCAPED.sub(_unescaped, self.body[start : max(self.body.rfind(b"\\"), start)])
+
     def quoted_string(self, out: list[bytes]) -> None:
         """Its content, backslashes and line ends removed. RFC 5322 §3.2.4."""
         found = _QUOTED.match(self.body, self.at)
         if found is None:
-            self.at = len(self.body)
+            out.append(self._unclosed(self.at + 1))
             raise _Broken
         self.at = found.end()
         out.append(_ESCAPED.sub(_unescaped, found.group(1)))
         self.skip_blanks()
 
+    def atom(self, out: list[bytes]) -> None:
+        """A run of atext, then blanks. RFC 5322 §3.2.3."""
+        found = _ATOM.match(self.body, self.at)
+        if found is None:
+            raise _Broken
+        out.append(found.group())
+        self.at = found.end()
+        self.skip_blanks()
+
     def dot_atom(self, out: list[bytes]) -> None:
         """Atoms joined by dots, blanks allowed around the dots as in RFC 822. RFC 5322 §4.4."""
         while True:
-            found = _ATOM.match(self.body, self.at)
-            if found is None:
-                raise _Broken
-            out.append(found.group())
-            self.at = found.end()
-            self.skip_blanks()
+            self.atom(out)
             if self.next != b".":
                 return
             out.append(b".")
             self.at += 1
             self.skip_blanks()
             if not self.next:
-                return
+                raise _Broken
 
     def phrase(self, out: list[bytes]) -> None:
         """Words and dots, with one space where blanks or comments stood. RFC 5322 §3.2.5, §4.1."""
@@ -126,11 +137,23 @@ class _Scanner:
             out.append(b" ")
 
     def local_part(self, out: list[bytes]) -> None:
-        """A dot-atom or a quoted string. RFC 5322 §3.4.1."""
+        """A quoted string or a dot-atom, also one with dots where they may not be: such addresses exist. §3.4.1."""
         if self.next == b'"':
             self.quoted_string(out)
-        else:
-            self.dot_atom(out)
+            return
+        start = self.at
+        while True:
+            found = _DOTS.match(self.body, self.at)
+            if found is not None:
+                out.append(found.group())
+                self.at = found.end()
+                if not self.next:
+                    return
+            if self.next == b"@" and self.at > start:
+                return
+            self.atom(out)
+            if self.next != b".":
+                return
 
     def domain(self, out: list[bytes]) -> None:
         """A dot-atom or an address literal, with the @ before it. RFC 5322 §3.4.1."""
@@ -144,7 +167,7 @@ class _Scanner:
             self.at = len(self.body)
             raise _Broken
         self.at = found.end()
-        out.append(_ESCAPED.sub(_unescaped, found.group()))
+        out.append(found.group())
         self.skip_blanks()
 
     def route(self, out: list[bytes]) -> None:
@@ -229,12 +252,14 @@ def _group(scanner: _Scanner, entries: list[Mailbox]) -> bool:
 
 def _members(scanner: _Scanner, entries: list[Mailbox]) -> None:
     """The mailboxes of a group, perhaps none."""
-    while scanner.next not in (b"", b";") and len(entries) < MAX_ADDRESSES:
+    more = scanner.next not in (b"", b";")
+    while more and len(entries) < MAX_ADDRESSES:
         entries.append(_mailbox(scanner))
         if scanner.next != b",":
             return
         scanner.at += 1
         scanner.skip_blanks()
+        more = scanner.next != b""
 
 
 def _mailbox(scanner: _Scanner) -> Mailbox:

@@ -16,7 +16,7 @@ _FOLD = re.compile(rb"\r*\n")
 class Field(NamedTuple):
     """One header field as it stands in the message."""
 
-    name: bytes  # as written, without white space around it
+    name: bytes  # as written, without white space behind it
     body: bytes  # raw, still folded, without the blanks after the colon and the last line end
     start: int  # where its line begins in the block
     end: int  # behind its last line end
@@ -38,7 +38,7 @@ def split(header: bytes) -> Iterator[Field]:
         name, body = found.group(1), found.group(2) or b""
         if name in (b"", b"\r") and found.group(2) is None:
             return
-        yield Field(name.strip(b" \t\r"), body.lstrip(b" \t").rstrip(b"\r"), position, found.end())
+        yield Field(name.rstrip(b" \t\r"), body.lstrip(b" \t").rstrip(b"\r"), position, found.end())
         position = found.end()
 
 

@@ -93,18 +93,21 @@ def _pairs(body: bytes, at: int) -> Parameters:
         if not name or not body.startswith(b"=", at):
             continue
         value, at = _value(body, skip_blanks(body, at + 1))
-        pairs.append((name, value))
+        if value is not None:
+            pairs.append((name, value))
     return pairs
 
 
-def _value(body: bytes, at: int) -> tuple[bytes, int]:
-    """A token or a quoted string, or whatever stands there instead."""
+def _value(body: bytes, at: int) -> tuple[bytes | None, int]:
+    """A quoted string, or all up to the next blank or semicolon: senders forget quotes. None: a quote never ends."""
     quoted = _QUOTED.match(body, at)
     if quoted is not None:
         value = quoted.group(1)
         if b"\\" in value or b"\n" in value:
             value = _ESCAPED.sub(lambda found: found.group(1) or b"", value)
         return value, quoted.end()
+    if body.startswith(b'"', at):
+        return None, len(body)
     found = _VALUE.match(body, at)
     return (found.group(), found.end()) if found else (b"", at)
 

@@ -94,6 +94,7 @@ class _Scanner:
         self.boundaries: list[tuple[bytes, int]] = []  # of open multiparts: (boundary, index in self.open)
         self.markers: tuple[bytes, ...] = ()
         self.parts = 0
+        self.closed = 0  # behind the last closing line
         self._empty_line = (0, -1, -1)  # from where it was searched, where it begins, where it ends
 
     def run(self) -> Part:
@@ -113,7 +114,9 @@ class _Scanner:
             inner = self._inside(part)
             if inner is not None:
                 return inner
-            line = self._find(part.body_start, len(self.message))
+            return self._after(self._find(part.body_start, len(self.message)))
+        elif (part.type, part.subtype) == ("message", "rfc822"):
+            part.children.append(Part(line, line, line))
         return self._after(line)
 
     def _header(self, part: Part) -> int:
@@ -179,17 +182,20 @@ class _Scanner:
         """End what the boundary line ends, and begin the part behind it."""
         while line >= 0:
             at, closing = self._meant(line)
-            _boundary, index = self.boundaries[at]
-            self._close(index + 1, line)
+            index = self.boundaries[at][1]
+            self._close(index + 1, line - 2 if self.message.startswith(b"\r\n", line - 2) else line - 1)
             del self.boundaries[at + (not closing) :]
             self._boundaries_changed()
             line_end = self.message.find(b"\n", line) + 1 or len(self.message)
             if not closing:
+                if not self.message.startswith(b"\n", line_end - 1):
+                    break  # a message that was cut off in this line: nothing begins behind it
                 child = Part(header_start=line_end)
                 self.open[index].children.append(child)
                 return child
+            self.closed = line_end
             line = self._find(line_end, len(self.message))
-        self._close(0, len(self.message) + 1)
+        self._close(0, len(self.message))
         return None
 
     def _meant(self, line: int) -> tuple[int, bool]:
@@ -210,13 +216,11 @@ class _Scanner:
         boundary = self.boundaries[best][0]
         return best, self.message.startswith(b"--", line + 2 + len(boundary))
 
-    def _close(self, index: int, line: int) -> None:
-        """End the open parts from `index` on before the boundary line that begins at `line`."""
+    def _close(self, index: int, end: int) -> None:
+        """End the open parts from `index` on. A header and a closing line keep their line end before the next boundary."""
+        end = max(end, self.open[-1].body_start, self.closed)
         for part in self.open[index:]:
-            end = min(line, len(self.message))
-            if line <= len(self.message) and end > part.body_start:
-                end -= 2 if self.message.startswith(b"\r\n", end - 2) and end - 2 >= part.body_start else 1
-            part.body_end = max(end, part.body_start)
+            part.body_end = end
         del self.open[index:]
 
 
@@ -250,19 +254,27 @@ def describe(part: Part, header: bytes) -> None:
         key = name[8:].lower()
         reader = _READERS.get(key)
         if reader is not None and key not in seen:
-            seen.add(key)
             reader(part, fields.unfold(raw))
+            if key != b"disposition" or part.disposition_parameters:  # one without a file name gives way to one with it
+                seen.add(key)
 
 
 def _content_type(part: Part, body: bytes) -> None:
     main, sub, at = parameters.media_type(body)
-    part.type, part.subtype = main.decode("latin-1").lower(), sub.decode("latin-1").lower()
-    part.parameters = parameters.parse(body, at)
     part.typed = True
+    if main and sub:
+        part.type, part.subtype = main.decode("latin-1").lower(), sub.decode("latin-1").lower()
+        part.parameters = parameters.parse(body, at)
+    # else a field without a meaning is none: text/plain. RFC 2045 §5.2
+
+
+_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"})
 
 
 def _encoding(part: Part, body: bytes) -> None:
-    part.encoding = parameters.token(body)[0] or None
+    word, at = parameters.token(body)
+    if word.lower() in _ENCODINGS or at == len(body):
+        part.encoding = word or None
 
 
 def _disposition(part: Part, body: bytes) -> None:
