@@ -117,7 +117,7 @@ class ImapConnection:
         self.tag += 1
         tag = b"t%d" % self.tag
         self.socket.sendall(tag + b" " + command + b"\r\n")
-        untagged = []
+        untagged: list[bytes] = []
         while True:
             response = self.response()
             if response.startswith(tag + b" "):
