@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Final
 
 from pymaild.accounts.names import shown_domain
-from pymaild.message import addresses, charsets, dates, fields, structure, text, words
+from pymaild.message import addresses, charsets, dates, fields, parameters, structure, text, words
 from pymaild.message.structure import Part
 from pymaild.web.forms import safe_name
 
@@ -111,8 +111,14 @@ class Letter:
     def plain(self) -> str:
         """The text parts, one after another; of a message that is HTML only, the text in it."""
         if self._texts or not self._html:
-            return "\n\n".join(text.part_text(self.message, part) for part in self._texts)
+            return "\n\n".join(self._read(part) for part in self._texts)
         return text.html_to_text(self.html)
+
+    def _read(self, part: Part) -> str:
+        """A text part; what was broken into short lines for the way is put together again. RFC 3676."""
+        content = text.part_text(self.message, part)
+        flowed = (parameters.text_value(part.parameters, "format") or "").lower() == "flowed"
+        return unflowed(content) if flowed else content
 
     @cached_property
     def html(self) -> str:
@@ -189,6 +195,22 @@ class Letter:
                 self._texts.append(part)
             else:
                 self._files.append(part)
+
+
+def unflowed(content: str) -> str:
+    """Paragraphs of format=flowed text: a line that ends in a space goes on in the next of the same depth. RFC 3676 §4.1."""
+    out: list[str] = []
+    going_on, depth = False, 0
+    for line in content.split("\n"):
+        words = line.lstrip(">")
+        quoted = len(line) - len(words)
+        words = words[1:] if words.startswith(" ") else words
+        if going_on and quoted == depth and words != "-- ":
+            out[-1] += words
+        else:
+            out.append((">" * quoted + " " if quoted else "") + words)
+        going_on, depth = words.endswith(" ") and words != "-- ", quoted
+    return "\n".join(out)
 
 
 def numbered(root: Part) -> Iterator[tuple[str, Part]]:
