@@ -115,11 +115,11 @@ class Directory:
             if name in seen:  # two ways to one name, or a cycle
                 continue
             seen.add(name)
-            if len(accounts) > MAX_MEMBERS or len(seen) > MAX_STEPS:
-                raise MailError("5.2.4", "The address stands for too many others")  # RFC 3463 X.2.4
             account, targets = self._step(name)
             if account:
                 accounts[account] = None
+            if len(accounts) > MAX_MEMBERS or len(seen) > MAX_STEPS:
+                raise MailError("5.2.4", "The address stands for too many others")  # RFC 3463 X.2.4
             waiting += reversed(targets)
         if not accounts:
             raise NoSuchUser

@@ -25,7 +25,7 @@ _PATIENCE = 30  # seconds to wait for one of the two places
 
 
 def _scrypt(password: bytes, salt: bytes, cost: int) -> bytes:
-    return hashlib.scrypt(password, salt=salt, n=1 << cost, r=8, p=1, maxmem=256 << (cost + 3), dklen=32)
+    return hashlib.scrypt(password, salt=salt, n=1 << cost, r=8, p=1, maxmem=(256 << (cost + 3)) + (1 << 20), dklen=32)
 
 
 def _octets(password: str) -> bytes:

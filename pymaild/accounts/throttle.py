@@ -83,7 +83,7 @@ class Throttle:
     def admit(self, name: str, ip: str, known: bool) -> None:
         """Before a password is checked. Raises TooManyWrongPasswords, or waits a little."""
         with self._lock:
-            full = any(self._level(key, rule) >= rule.most for key, rule in self._keys(name, ip))
+            full = any(self._level(key, rule) > rule.most - 1 for key, rule in self._keys(name, ip))
         if full and not known:
             raise TooManyWrongPasswords
         if full:

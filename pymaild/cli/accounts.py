@@ -79,11 +79,16 @@ def passwd(options: Options) -> int:
     directory = directory_of(options)
     account = existing(directory, options.address)
     directory.set_password(account.address, new_password(account.shown, options.password_stdin))
+    _log_out(directory, account)
+    print(f"{account.shown} has a new password.")
+    return 0
+
+
+def _log_out(directory: Directory, account: Account) -> None:
+    """Every browser that is logged in as the account."""
     from pymaild.accounts.websessions import WebSessions  # noqa: PLC0415
 
     WebSessions(directory.database).end_all(account.address)
-    print(f"{account.shown} has a new password.")
-    return 0
 
 
 def quota(options: Options) -> int:
@@ -105,9 +110,7 @@ def disable(options: Options) -> int:
     directory = directory_of(options)
     account = existing(directory, options.address)
     directory.set_enabled(account.address, False)
-    from pymaild.accounts.websessions import WebSessions  # noqa: PLC0415
-
-    WebSessions(directory.database).end_all(account.address)
+    _log_out(directory, account)
     print(f"Nobody can log in as {account.shown} now. Its mail is kept and goes on arriving.")
     return 0
 
@@ -124,6 +127,7 @@ def remove(options: Options) -> int:
     account = existing(directory, options.address)
     sure(f"Remove the account {account.shown}", options.yes)
     gone = directory.remove_account(account.address)
+    _log_out(directory, account)
     for alias in gone:
         print(f"The alias {shown(alias)} stood for this account alone: it is gone, too.")
     _put_aside(options, account.address)

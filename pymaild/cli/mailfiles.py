@@ -24,6 +24,7 @@ _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if na
 _FROM = re.compile(rb"From .*\d\d:\d\d.*\b(\d{4})\b")
 _QUOTED = re.compile(rb">+From ")
 _FROM_DATE = re.compile(r"(\w{3})\s+(\d{1,2})\s+(\d\d):(\d\d)(?::(\d\d))?.*?([+-]\d{4})?\s+(\d{4})(?:\s+([+-]\d{4}))?\s*$")
+_UID = re.compile(r",U=(\d+)|V\d+U(\d+)\.pymaild")
 _STATUS_FIELD = re.compile(rb"(status|x-status|x-keywords|x-mozilla-status|x-mozilla-keys):[ \t]*(.*)", re.IGNORECASE)
 _LETTERS = {"S": Flag.SEEN, "R": Flag.ANSWERED, "F": Flag.FLAGGED, "T": Flag.DELETED, "D": Flag.DRAFT}
 _MBOX_LETTERS = {"R": Flag.SEEN, "A": Flag.ANSWERED, "F": Flag.FLAGGED, "D": Flag.DELETED, "T": Flag.DRAFT}
@@ -142,9 +143,11 @@ def maildir_files(folder: Path) -> list[Path]:
     return sorted((file for file in files if not file.name.startswith(".")), key=_age)
 
 
-def _age(file: Path) -> tuple[int, str]:
+def _age(file: Path) -> tuple[int, int, str]:
+    """By UID where the name tells it (our own store and exports), then by the second it came in."""
+    uid = _UID.search(file.name)
     seconds = file.name.partition(".")[0]
-    return int(seconds) if seconds.isdigit() else 0, file.name
+    return int(uid[1] or uid[2]) if uid else 0, int(seconds) if seconds.isdigit() else 0, file.name
 
 
 def read_maildir(mailbox: str, folder: Path) -> Iterator[Found]:
