@@ -15,6 +15,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import logging
+import math
 import os
 import signal
 import sys
@@ -92,7 +93,8 @@ class Supervisor:
         self._waiting_for = workers
         self._ever_ready = False
         self._broken = False  # the first workers died before they served anybody: there is no use in trying again
-        self._watchdog = watchdog_interval()
+        self._watchdog, self._life_due = watchdog_interval(), 0.0
+        self._pid = os.getpid()
 
     def run(self) -> int:
         """Until the end; the exit code."""
@@ -113,8 +115,13 @@ class Supervisor:
             if self._broken:
                 self._end(signal.SIGTERM)
                 return _SOFTWARE
-            if self._watchdog:
-                notify(WATCHDOG=1)
+            self._show_life()
+
+    def _show_life(self) -> None:
+        """What systemd's watchdog waits for."""
+        if self._watchdog and time.monotonic() >= self._life_due:
+            self._life_due = time.monotonic() + self._watchdog
+            notify(WATCHDOG=1)
 
     def _patience(self) -> float:
         """Seconds until there is something to do without a signal."""
@@ -178,6 +185,7 @@ class Supervisor:
         """Let the children drain; whoever takes too long is killed."""
         notify(STOPPING=1)
         log.event("stopping", signal=number.name)
+        close_all(self.sockets)
         self._pass_on(number)
         deadline = time.monotonic() + DRAIN + 5
         while left := [child for child in self.children if child.pid]:
@@ -202,16 +210,29 @@ class Supervisor:
             running.start()
             gc.freeze()  # what exists now lives as long as the process: the collector need not look at it again
             os.write(self._report, b"!")
-            number = _wait(lambda: reload(self.config, self.around))
+            number = self._wait()
             running.stop(0 if number is signal.SIGINT else DRAIN)
         return 0
 
     def _chores(self) -> int:
         close_all(self.sockets)
         with serving(self.config) as services:
-            while _wait(lambda: reload(self.config, self.around), _CHORES_EVERY) is None:
+            while self._wait(_CHORES_EVERY) is None:
                 chores(services)
         return 0
+
+    def _wait(self, seconds: float = math.inf) -> signal.Signals | None:
+        """In a child: wait for a signal that ends it; None: time is up. The supervisor's death counts as SIGTERM."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            arrived = signal.sigtimedwait((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), 1.0)
+            if arrived and arrived.si_signo == signal.SIGHUP:
+                reload(self.config, self.around)
+            elif arrived:
+                return signal.Signals(arrived.si_signo)
+            if os.getppid() != self._pid:
+                return signal.SIGTERM
+        return None
 
 
 def _as_child(run: Callable[[], int]) -> int:
@@ -225,20 +246,6 @@ def _as_child(run: Callable[[], int]) -> int:
     except BaseException as error:
         log.failure(error)
         return _SOFTWARE
-
-
-def _wait(on_reload: Callable[[], None], seconds: float | None = None) -> signal.Signals | None:
-    """Wait for a signal that ends this process; None: `seconds` are over. The supervisor's death counts as SIGTERM."""
-    parent, end = os.getppid(), time.monotonic() + seconds if seconds else None
-    while end is None or time.monotonic() < end:
-        arrived = signal.sigtimedwait((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), 1.0)
-        if arrived and arrived.si_signo == signal.SIGHUP:
-            on_reload()
-        elif arrived:
-            return signal.Signals(arrived.si_signo)
-        if os.getppid() != parent:
-            return signal.SIGTERM
-    return None
 
 
 # ---- for all of them

@@ -15,9 +15,10 @@ def notify(**states: object) -> None:
     text = "\n".join(f"{key}={value}" for key, value in states.items())
     address = "\0" + path[1:] if path.startswith("@") else path
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(1)
         try:
             sock.sendto(text.encode(), address)
-        except OSError:  # systemd is restarting: it asks nothing of us
+        except OSError:  # nobody there, or nobody who reads: our service does not depend on it
             return
 
 

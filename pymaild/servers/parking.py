@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import threading
 import time
+from functools import partial
 from typing import Protocol
 
 from pymaild.servers import log
@@ -24,8 +25,8 @@ class Parked(Protocol):
     def fileno(self) -> int:
         """Its socket's descriptor."""
 
-    def resume(self) -> None:
-        """Go on, in a thread of its own."""
+    def resume(self, readable: bool) -> None:
+        """Go on, in a thread of its own; whether there is something to read."""
 
     def wakeable(self) -> bool:
         """Whether a change of its mailbox is to be told at once."""
@@ -69,25 +70,26 @@ class Parking:
     def __len__(self) -> int:
         return len(self._watched)
 
-    def _leave(self, descriptor: int, expected: Parked | None = None) -> None:
+    def _leave(self, descriptor: int, expected: Parked | None = None, readable: bool = False) -> None:
         """Hand one to a thread, unless it is gone already or the machine has no thread: then the next look tries again."""
         with self._lock:
             connection = self._watched.get(descriptor)
             if connection is None or (expected is not None and connection is not expected):
                 return
+            del self._watched[descriptor]  # first: once it runs, its descriptor may be closed at any moment
+            self._watcher.remove(descriptor)
             try:
-                self._threads.run(connection.resume)
+                self._threads.run(partial(connection.resume, readable))
             except RuntimeError:
                 log.event("no_threads", "warning", parked=len(self._watched))
-                return
-            del self._watched[descriptor]
-            self._watcher.remove(descriptor)
+                self._watched[descriptor] = connection
+                self._watcher.add(descriptor)
 
     def _watch(self) -> None:
         looked = time.monotonic()
         while not (self._stopped and not self._watched):
             for descriptor in self._watcher.poll(1.0):
-                self._leave(descriptor)
+                self._leave(descriptor, readable=True)
             now = time.monotonic()
             if now - looked >= 1.0:
                 looked = now

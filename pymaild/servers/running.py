@@ -84,11 +84,11 @@ class Running:
             server.server_close()
             server.each(lambda connection: connection.stop())
         self.parking.stop()
+        for web in self.webs:
+            web.stop()
         self._until(self._empty, max(patience, 1.0))
         for server in self.servers:
             server.each(lambda connection: connection.abort())
-        for web in self.webs:
-            web.stop()
         self._until(self._empty, 2.0)
 
     def _empty(self) -> bool:

@@ -163,9 +163,11 @@ class Traced:
         """What ends without a line end, such as BDAT's octets."""
         if output.then in (Then.LINE, Then.OCTETS) or not self._heard:
             return
-        lines, self._heard = self._heard.removesuffix(b"\n").split(b"\n"), b""
-        for line in lines:
-            self._tell("C", line.removesuffix(b"\r"))
+        *lines, rest = self._heard.split(b"\n")
+        self._heard = b""
+        self._tell_all("C", lines)
+        if rest:
+            self._write(f"{self._id} C| {rest!r}\n")
 
     def _overhear(self, octets: bytes) -> None:
         if not self._secret:

@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from pymaild.dialogue import Pump, Session, Then
 from pymaild.envelope import Client
@@ -66,9 +67,9 @@ class Connection:
         log.event("connect", session=self.client.session_id, listener=self._manner.name, ip=self.client.ip)
         self._guarded(self._greet)
 
-    def resume(self) -> None:
+    def resume(self, readable: bool) -> None:
         """Go on after the parking lot."""
-        self._guarded(self._converse)
+        self._guarded(partial(self._converse, readable))
 
     def _guarded(self, step: Callable[[], str]) -> None:
         """The only place that meets errors nobody expected. An empty reason to end: it is parked, and another's."""
@@ -98,13 +99,17 @@ class Connection:
         self._send(self._pump.start())
         return self._converse()
 
-    def _converse(self) -> str:
-        """Read and answer until there is silence or an end; why it ended, or nothing when it is parked."""
+    def _converse(self, readable: bool = False) -> str:
+        """Read and answer until there is silence or an end; why it ended, or nothing when it is parked.
+
+        IDLE is silence to come: unless there is something to read, the thread does not wait for a moment first.
+        """
         while True:
             if reason := self._follow_up():
                 return reason
-            at_once = self._pump.then is Then.IDLE and not self.stream.pending
-            block = None if at_once else self.stream.receive()
+            idle = self._pump.then is Then.IDLE and not (readable or self.stream.pending)
+            block = None if idle else self.stream.receive()
+            readable = False
             if block is None:
                 if time.monotonic() >= self.deadline:
                     self._send(self._pump.say(self.session.timed_out()))

@@ -71,7 +71,7 @@ def test_a_saved_trace_plays_again(tmp_path: Path) -> None:
         peer.line()
         peer.say(f"a LOGIN {ANN} {SECRET}\r\n".encode())
         peer.tagged(b"a")
-        peer.say(b"b APPEND INBOX {33}\r\n")
+        peer.say(b"b APPEND INBOX {31}\r\n")
         peer.line()
         peer.say(b"Subject: one\r\n\r\nA line.\r\nEnd.\r\n\r\n")
         peer.tagged(b"b")
