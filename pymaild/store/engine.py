@@ -64,7 +64,7 @@ class Engine:
             db.execute("PRAGMA synchronous = NORMAL")
         if opened.created or first:
             db.execute("BEGIN IMMEDIATE")
-            folders.take_in(self.root, db)
+            folders.take_in(self.root, db, doubt=not clean)
             db.execute("COMMIT")
 
     def close(self) -> None:

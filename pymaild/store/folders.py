@@ -57,15 +57,19 @@ def moved(root: Path, known: list[Box]) -> bool:
     return not ours <= there.keys() or any((root / folder / "cur").is_dir() for folder in there.keys() - ours)
 
 
-def take_in(root: Path, db: sqlite3.Connection) -> list[str]:
-    """Make the index know the folders that are there, and forget those that are not; the names that changed."""
+def take_in(root: Path, db: sqlite3.Connection, doubt: bool = False) -> list[str]:
+    """Make the index know the folders that are there, and forget those that are not; the names that changed.
+
+    `doubt`: the index may be older than the folders, so another mailbox may be under a name it knows.
+    """
     there = found(root)
     known = {box.folder: box for box in index.boxes(db)}
     changed = []
-    for folder in known.keys() - there.keys():
-        index.delete_box(db, known[folder])
-        changed.append(known[folder].name)
-    ids = {box.mailbox_id for box in known.values() if box.folder in there}
+    for folder, box in list(known.items()):
+        if folder not in there or (doubt and _is_another(root, box)):
+            index.delete_box(db, box)
+            changed.append(known.pop(folder).name)
+    ids = {box.mailbox_id for box in known.values()}
     for folder in sorted(there.keys() - known.keys()):
         if not (root / folder / "cur").is_dir():
             continue
@@ -75,6 +79,11 @@ def take_in(root: Path, db: sqlite3.Connection) -> list[str]:
         ids.add(box.mailbox_id)
         changed.append(box.name)
     return changed
+
+
+def _is_another(root: Path, box: Box) -> bool:
+    numbers = sidecar.load_numbers(root / box.folder)
+    return numbers is None or (numbers.mailbox_id, numbers.uidvalidity) != (box.mailbox_id, box.uidvalidity)
 
 
 def _adopt(root: Path, folder: str, name: str, taken: set[str]) -> Box:

@@ -245,7 +245,7 @@ def test_a_disk_that_fails(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, call, broken)
+        patch.setattr(os, call, broken)
         with pytest.raises(error):
             inbox.append(message("lost"))
     assert truth(inbox) == before and cur(tmp_path) == listing
