@@ -41,18 +41,18 @@ def test_swaks_plain(server: Server) -> None:
     found = one(server, ANN, "swaks-plain")
     assert b"body of swaks-plain" in found
     assert found.startswith(b"Return-Path: <stranger@elsewhere.example>\r\n")
-    assert b"with ESMTP id" in found
+    assert b"with ESMTP" in found
 
 
 def test_swaks_helo_instead_of_ehlo(server: Server) -> None:
     swaks(server, "smtp", "swaks-helo", "--protocol", "SMTP")
-    assert b"with SMTP id" in one(server, ANN, "swaks-helo")
+    assert b"with SMTP" in one(server, ANN, "swaks-helo")
 
 
 def test_swaks_starttls(server: Server) -> None:
     text = swaks(server, "smtp", "swaks-starttls", "--tls")
     assert "=== TLS started" in text
-    assert b"with ESMTPS id" in one(server, ANN, "swaks-starttls")
+    assert b"with ESMTPS" in one(server, ANN, "swaks-starttls")
 
 
 def test_swaks_pipelined(server: Server) -> None:
@@ -67,7 +67,7 @@ def test_swaks_submits_with_a_password(server: Server, service: str, how: str, m
     login = ("--auth", mechanism, "--auth-user", BOB, "--auth-password", PASSWORD)
     swaks(server, service, subject, how, *login, "--from", BOB)
     found = one(server, ANN, subject)
-    assert b"with ESMTPSA id" in found
+    assert b"with ESMTPSA" in found
     assert f"[{HOST}]".encode() not in found, "the author's own address stays private"
 
 
@@ -78,7 +78,7 @@ def test_swaks_lmtp_by_unix_socket(server: Server) -> None:
     )  # fmt: skip
     assert text.count(" 250 2.") >= 4, text
     for account in (ANN, BOB):
-        assert b"with LMTP id" in one(server, account, "swaks-lmtp")
+        assert b"with LMTP" in one(server, account, "swaks-lmtp")
 
 
 def test_swaks_is_told_why_not(server: Server) -> None:
@@ -101,7 +101,7 @@ def test_curl_plain(server: Server, tmp_path: Path) -> None:
 
 def test_curl_starttls(server: Server, tmp_path: Path) -> None:
     curl(server, "smtp", letter(tmp_path, "curl-starttls"), "--ssl-reqd", "--insecure")
-    assert b"with ESMTPS id" in one(server, ANN, "curl-starttls")
+    assert b"with ESMTPS" in one(server, ANN, "curl-starttls")
 
 
 @pytest.mark.parametrize("service", ["submission", "submissions"])
