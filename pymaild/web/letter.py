@@ -198,7 +198,7 @@ class Letter:
 
 
 def unflowed(content: str) -> str:
-    """Paragraphs of format=flowed text: a line that ends in a space goes on in the next of the same depth. RFC 3676 §4.1."""
+    """Paragraphs of format=flowed text: a line that ends in a space goes on in the next one. RFC 3676 §4.1."""
     out: list[str] = []
     going_on, depth = False, 0
     for line in content.split("\n"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from pymaild.web.app import WebApp
 
@@ -84,7 +84,7 @@ class Browser:
                     self.cookies.pop(name, None)
 
     def get(self, url: str, **headers: str) -> Answer:
-        return self.request("GET", url, **headers)
+        return self.request("GET", url, b"", "", **headers)
 
     def post(self, url: str, fields: list[tuple[str, str]] | dict[str, str], **headers: str) -> Answer:
         pairs = list(fields.items()) if isinstance(fields, dict) else fields
@@ -107,8 +107,6 @@ class Browser:
 
 def unquote_latin(path: str) -> str:
     """As PEP 3333 hands a path over: octets as latin-1."""
-    from urllib.parse import unquote_to_bytes
-
     return unquote_to_bytes(path).decode("latin-1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,10 +36,18 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def services(tmp_path: Path, template: Path) -> Iterator[Services]:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "pymaild.sqlite3").write_bytes(template.read_bytes())
-    parsed = config.parse(f"[server]\ndata_dir = {tmp_path}\nhostname = mail.example.org\n[limits]\nmessage_size = 2M\n")
+def data_dir() -> Iterator[Path]:
+    """In memory where the system has such a place: these tests prove pages, not what a disk keeps."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def services(data_dir: Path, template: Path) -> Iterator[Services]:
+    (data_dir / "run").mkdir()
+    (data_dir / "pymaild.sqlite3").write_bytes(template.read_bytes())
+    parsed = config.parse(f"[server]\ndata_dir = {data_dir}\nhostname = mail.example.org\n[limits]\nmessage_size = 2M\n")
     made = assemble(parsed)
     yield made
     made.close()

@@ -78,7 +78,7 @@ def test_boundaries_that_cannot_be(boundary: str) -> None:
         read(b"", f"multipart/form-data; boundary={boundary}")
 
 
-@pytest.mark.parametrize("length", ["-1", "+5", "5x", "٥", "9" * 30, " 5"])
+@pytest.mark.parametrize("length", ["-1", "+5", "5x", "\u0665", "9" * 30, " 5"])
 def test_lengths_that_cannot_be(length: str) -> None:
     with pytest.raises(BadForm) as refused:
         read(b"", CONTENT_LENGTH=length)

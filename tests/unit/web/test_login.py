@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pymaild.accounts.websessions import ABSOLUTE, IDLE, WebSessions
@@ -172,8 +174,6 @@ def test_the_list_of_sessions_ends_one(browser: Browser, app: WebApp) -> None:
 
 
 def _buttons(html: str) -> list[str]:
-    import re
-
     return re.findall(r'name="session" value="(\w+)"', html)
 
 
