@@ -62,7 +62,7 @@ def test_imaplib_lives_through_a_day(filled: Server) -> None:
         assert client.uid("MOVE", "1", "Trash")[0] == "OK"
         assert client.select("Day")[1] == [b"3"]
         assert fetched(client, "1") == LETTER.replace(b"first", b"n2")
-        assert client.status("Archive", "(MESSAGES)")[1] == [b"Archive (MESSAGES 2)"]
+        assert client.status("Archive", "(MESSAGES)")[1] in ([b"Archive (MESSAGES 2)"], [b'"Archive" (MESSAGES 2)'])
 
 
 def test_imaplib_over_starttls_and_tls(server: Server) -> None:
