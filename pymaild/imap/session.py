@@ -11,7 +11,7 @@ open but the view.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import BinaryIO, Protocol
 
@@ -256,10 +256,16 @@ class Session:
             return self._refusal(b"*", error)
         try:
             verb, command = self._find(args)
+        except Bad as error:
+            return self._refusal(tag, error)
+        try:
             request = Request(tag, verb, args, command.by_uid)
             answer = command.handler(self, request)
         except (Refusal, MailError) as error:
-            return self._refusal(tag, refusal(error))
+            output = self._refusal(tag, refusal(error))
+            if self.view is not None and not isinstance(error, Bad):
+                output.data = self._with_news(command, output.data, output)
+            return output
         if isinstance(answer, Answer):
             return self._answer(request, command, answer)
         self._dialogue = (request, command, answer)
@@ -301,16 +307,17 @@ class Session:
         except (Refusal, MailError) as error:
             failed = refusal(error)
             tagged = line(request.tag, failed.word, failed.text, failed.code)
+        yield from self._with_news(command, (tagged,), output)
+
+    def _with_news(self, command: Command, tagged: Iterable[bytes], output: Output) -> Iterator[bytes]:
+        """What changed in the selected mailbox, and then the tagged response. §5.2."""
         try:
-            yield from self._news(not command.keeps_numbers, command.by_uid)
+            if self.view is not None:
+                yield from self.view.sync(not command.keeps_numbers, command.by_uid)
         except MailError as error:
             yield from self._farewell(error, output)
             return
-        yield tagged
-
-    def _news(self, expunges: bool, with_uids: bool) -> Iterator[bytes]:
-        if self.view is not None:
-            yield from self.view.sync(expunges, with_uids)
+        yield from tagged
 
     def _told(self, output: Output, first: bytes = b"") -> Iterator[bytes]:
         """The news for a client in IDLE."""

@@ -1,0 +1,193 @@
+"""The small world that IMAP transcripts are played in: two people and the real store in a folder of its own.
+
+Head lines of a transcript:
+
+    mailbox: empty | three_messages     what is in ann's INBOX (default three_messages)
+    tls: yes | available                TLS is on from the start; STARTTLS is offered (default: neither)
+    auth: tls                           no passwords without TLS
+    quota: 1000                         octets ann may keep
+    limits: message=100 bad_commands=3  fields of pymaild.imap.Limits
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from pymaild.envelope import Client
+from pymaild.imap import Limits, Session
+from pymaild.imap.describe import describe
+from pymaild.mailstore import AccountStore, Flag, SpecialUse
+from pymaild.status import MailError
+from pymaild.store import Stores
+from pymaild.store.changes import Feed
+from tests.player import PASSWORDS, Script
+
+LETTER = b"""\
+From: "Bob, the builder" <bob@example.org>
+To: Ann <ann@example.org>
+Subject: Plans
+Date: Mon, 7 Feb 1994 21:52:25 -0800
+Message-ID: <plans@example.org>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="outer"
+
+This is for readers without MIME.
+--outer
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: quoted-printable
+
+Gr=C3=BC=C3=9Fe
+--outer
+Content-Type: application/octet-stream; name=plan.bin
+Content-Transfer-Encoding: base64
+Content-Disposition: attachment; filename=plan.bin
+
+AAECAwQ=
+--outer
+Content-Type: message/rfc822
+
+From: Carol <carol@example.net>
+Subject: Inner
+Content-Type: multipart/alternative; boundary=inner
+
+--inner
+
+plain words
+--inner
+Content-Type: text/html
+
+<b>words</b>
+--inner--
+
+--outer
+Content-Type: text/plain
+Content-Transfer-Encoding: x-zip
+
+????
+--outer--
+"""
+REPLY = b"""\
+From: carol@example.net
+To: ann@example.org
+Cc: team@example.org
+Bcc: boss@example.org
+Subject: Re: Plans
+Date: Tue, 8 Feb 1994 09:00:00 +0100
+In-Reply-To: <plans@example.org>
+X-Colour: deep blue
+
+The needle is in the haystack.
+"""
+NOTE = b"""\
+From: Dora <dora@example.org>
+To: ann@example.org
+Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=
+Date: Wed, 9 Feb 1994 12:00:00 +0000
+
+Short.
+"""
+FEBRUARY = 760665145  # 7 Feb 1994 23:52:25 UTC
+DAY = 86400
+
+
+def three_messages(store: AccountStore) -> None:
+    """1: unseen, with parts. 2: read, flagged, $Forwarded. 3: answered, to be deleted, a draft."""
+    inbox = store.open("INBOX")
+    inbox.append(crlf(LETTER), internal_date=FEBRUARY)
+    inbox.append(crlf(REPLY), Flag.SEEN | Flag.FLAGGED, ["$Forwarded"], FEBRUARY + DAY)
+    inbox.append(crlf(NOTE), Flag.ANSWERED | Flag.DELETED | Flag.DRAFT, (), FEBRUARY + 2 * DAY)
+
+
+def crlf(text: bytes) -> bytes:
+    return text.replace(b"\n", b"\r\n")
+
+
+MAILBOXES = {"empty": lambda store: None, "three_messages": three_messages}
+
+
+@dataclass
+class World:
+    """Accounts, their mail, and as many sessions as the transcript opens."""
+
+    folder: Path
+    mailbox: str = "three_messages"
+    tls: str = ""
+    auth_allowed: bool = True
+    quota: int = 0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        self.feed = Feed(self.folder / "run")
+        self.stores = Stores(self.folder, describe, self.feed, lambda account: (self.quota, 0))
+        self.store = self.stores("ann@example.org")
+        self.sessions: list[Session] = []
+        for use in SpecialUse:
+            self.store.subscribe(self.store.special(use))
+        self.store.subscribe("INBOX")
+        MAILBOXES[self.mailbox](self.store)
+
+    @classmethod
+    def of(cls, script: Script, folder: Path) -> World:
+        """The world that the head of a transcript asks for."""
+        head = script.head
+        limits = dict(word.split("=") for word in head.get("limits", "").split())
+        return cls(
+            folder,
+            head.get("mailbox", "three_messages"),
+            head.get("tls", ""),
+            head.get("auth", "") != "tls",
+            int(head.get("quota", "0")),
+            Limits(**{name: int(value) for name, value in limits.items()}),
+        )
+
+    def login(self, username: str, password: str, ip: str) -> str:
+        if password == "locked":
+            raise MailError("4.7.0", "Too many wrong passwords: try again later")
+        if PASSWORDS.get(username) != password:
+            raise MailError("5.7.8", "The user name or the password is wrong")
+        return username
+
+    def session(self) -> Session:
+        """A new connection."""
+        client = Client("3f2a", "192.0.2.7", tls="TLSv1.3" if self.tls == "yes" else "")
+        session = Session(
+            "mx.example.org",
+            Backend(self),
+            client,
+            limits=self.limits,
+            tls_available=bool(self.tls),
+            auth_allowed=self.auth_allowed,
+            spool=spool,
+        )
+        self.sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        for session in self.sessions:
+            session.closed()
+        self.stores.close()
+        self.feed.close()
+
+
+def spool() -> BinaryIO:
+    return io.BytesIO()
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a session is given of the world."""
+
+    world: World
+
+    @property
+    def feed(self) -> Feed:
+        return self.world.feed
+
+    def login(self, username: str, password: str, ip: str) -> str:
+        return self.world.login(username, password, ip)
+
+    def store(self, account: str) -> AccountStore:
+        return self.world.stores(account)
