@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from pymaild.assembly import Services
 from pymaild.dialogue import Session
 from pymaild.envelope import Client, Role
 from pymaild.servers import imap, smtp
@@ -24,6 +23,9 @@ from pymaild.servers.threads import Threads
 from pymaild.servers.tls import Contexts
 from pymaild.servers.trace import Traced, Write
 from pymaild.servers.wire import Manner
+
+if TYPE_CHECKING:
+    from pymaild.assembly import Services
 
 STACK = 256 << 10  # octets of a connection's thread; Python frames are not on it
 MEMORY = 1 << 20  # octets of a message that stay in memory; what is larger goes to a temporary file while it is read
