@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from functools import lru_cache
 
 from pymaild.envelope import Address
 from pymaild.smtp.reply import Refused
@@ -31,7 +32,7 @@ _PATH = re.compile(
     >(?P<rest>\ .*)?""",
     re.X | re.S,
 )
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_\-]{0,61}[A-Za-z0-9_])?"
+_LABEL = r"(?!-)[A-Za-z0-9_\-]{1,63}+(?<!-)"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9\-]*)(?:=([\x21-\x3c\x3e-\x7e\u0080-\U0010ffff]+))?")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")  # RFC 3461 §4
@@ -98,6 +99,7 @@ def domain_or_literal(text: str) -> str | None:
     return _literal(text[1:-1]) if text.startswith("[") and text.endswith("]") else domain(text)
 
 
+@lru_cache(1024)
 def domain(text: str) -> str | None:
     """A domain as A-label in lower case; None when it is none. RFC 5321 §4.1.2, RFC 5890 §2.3.2, UTS 46.
 

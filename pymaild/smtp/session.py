@@ -145,7 +145,7 @@ class Session:
         """Take one step and send what comes of it: the one place where a MailError becomes a reply."""
         try:
             result = step()
-            if isinstance(result, Generator):
+            if not isinstance(result, Reply | Output) and isinstance(result, Generator):
                 result = self._begin(result)
         except MailError as error:
             result = Reply.of(error)
