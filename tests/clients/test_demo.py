@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shlex
 import signal
 import subprocess
@@ -59,13 +60,23 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 def test_three_things_to_try_can_be_tried(demo: Demo) -> None:
     assert demo.process.poll() is None, demo.text
-    assert demo.seconds < 5, f"{demo.seconds:.1f} s until it was ready"
     needs("swaks"), needs("curl")
     with urllib.request.urlopen(re.search(r"http://\S+/", demo.text)[0], timeout=10) as page:  # type: ignore[index]
         assert page.status == 200
     run(*shlex.split(demo.line("swaks ")))
     newest = run(*shlex.split(demo.line("curl ")))
     assert "Subject: Ahoy" in newest
+
+
+def test_it_is_ready_within_five_seconds(tmp_path: Path) -> None:
+    """By the clock; on a machine that other tests keep busy, by what it asks of the processor, stopping included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    running = Demo(tmp_path)
+    assert running.end(signal.SIGINT) == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    work = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
+    assert running.seconds < 5 or (busy and work < 4), f"{running.seconds:.1f} s by the clock, {work:.1f} s of work"
 
 
 def test_mail_goes_on_arriving(demo: Demo) -> None:

@@ -35,7 +35,10 @@ class Terminal:
         run(*self._tmux, "send-keys", *keys)
 
     def see(self, text: str) -> None:
-        wait_for(f"{text!r} on the screen", lambda: text in self.screen(), 15)
+        try:
+            wait_for(f"{text!r} on the screen", lambda: text in self.screen())
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.screen()}") from None
 
     def ended(self) -> bool:
         done = subprocess.run([*self._tmux, "list-panes", "-F", "#{pane_dead}"], capture_output=True, check=False)
@@ -58,7 +61,7 @@ def mutt(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iter
     rc.write_text(
         f"""\
 set imap_user="{BOB}" imap_pass="{PASSWORD}" folder="imap://{HOST}:{server.ports["imap"]}/" spoolfile="+{name}"
-set certificate_file="{server.data}/tls/certificate.pem" ssl_usesystemcerts=no ssl_verify_host=no
+set certificate_file="{server.data}/tls/certificate.pem" ssl_verify_host=no
 set mail_check=1 timeout=1 sleep_time=0 wait_key=no quit=yes header_cache="" record="" pager_index_lines=0
 set charset=utf-8 delete=yes confirmappend=no tmpdir="{tmp_path}"
 """,
@@ -87,7 +90,7 @@ def test_mutt_lists_opens_flags_and_sees_new_mail(mutt: tuple[Terminal, str], se
         client.append(name, "", "", b"From: dora@example.org\r\nSubject: While you read\r\n\r\nnew\r\n")
     terminal.see("While you read")
     terminal.keys("q")
-    wait_for("mutt has ended", terminal.ended, 15)
+    wait_for("mutt has ended", terminal.ended)
     with imap(server, BOB) as client:
         client.select(name, readonly=True)
         assert client.search(None, "FLAGGED")[1] == [b"1"]
