@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from pymaild.envelope import Address
 
+MAX_BODY = 1 << 19  # octets of a list that are read; real ones of ten thousand people have less
 _MISSING = ("MISSING_MAILBOX", "MISSING_DOMAIN", "SYNTAX_ERROR")  # what stands for what is not there
 MAX_ADDRESSES = 10_000  # of one list; what follows is not shown. Nobody reads it, and parsing it costs memory
 _ATOM = re.compile(rb"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\xff]+")
@@ -206,7 +207,7 @@ class _Draft:
 
 def parse(body: bytes) -> list[Mailbox]:
     """The entries of an address list; after something that is no address at all the rest is left out. RFC 5322 §3.4."""
-    scanner, entries = _Scanner(body), list[Mailbox]()
+    scanner, entries = _Scanner(body[:MAX_BODY]), list[Mailbox]()
     try:
         scanner.skip_blanks()
     except _Broken:
@@ -221,7 +222,7 @@ def parse(body: bytes) -> list[Mailbox]:
             scanner.skip_blanks()
         except _Broken:
             entries.append(_Draft().finished())
-    if scanner.next and entries:  # text that nobody sees; is_clean has to know
+    if entries and (scanner.next or len(body) > MAX_BODY):  # text that nobody sees; is_clean has to know
         entries[-1] = replace(entries[-1], malformed=True)
     return entries
 

@@ -20,7 +20,7 @@ from pymaild.message.dates import format_date
 from pymaild.message.flowed import flow
 
 MAX_LINE = 76  # of a header line where it can be folded; RFC 5322 §2.1.1 asks for 78
-MAX_ENCODED = 45  # octets in one encoded word: 60 digits and 12 octets around them stay below 75. RFC 2047 §2
+MAX_ENCODED = 39  # octets in one encoded word: with "Subject: " before it the line has 76. RFC 2047 §2
 MAX_NAME = 200  # characters of a file's name
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*\Z")

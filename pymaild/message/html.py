@@ -16,7 +16,7 @@ def html_to_text(source: str) -> str:
     """Tags out, blocks on lines of their own, entities decoded. Linear whatever the input."""
     out, at, unclosed = [], 0, set[str]()
     while found := _TAG.search(source, at):
-        out.append(_SPACES.sub(" ", source[at : found.start()].replace("\n", " ")))
+        out.append(source[at : found.start()].replace("\n", " "))
         comment, closing, name = found[1], found[2], (found[3] or "").lower()
         at = found.end()
         if comment or (name in _DROPPED and not closing):
@@ -25,8 +25,8 @@ def html_to_text(source: str) -> str:
             out.append("\n")
         elif name in ("td", "th"):
             out.append(" ")
-    out.append(_SPACES.sub(" ", source[at:].replace("\n", " ")))
-    lines = (line.strip() for line in html.unescape("".join(out)).split("\n"))
+    out.append(source[at:].replace("\n", " "))
+    lines = (_SPACES.sub(" ", line).strip() for line in html.unescape("".join(out)).split("\n"))
     return _EMPTY_LINES.sub("\n\n", "\n".join(lines)).strip()
 
 

@@ -18,6 +18,7 @@ import nh3
 from pymaild.message.css import safe_style
 
 MAX_HTML: Final = 4 << 20  # characters
+MAX_ENTITIES: Final = 50_000
 MAX_NESTING: Final = 400  # open elements; the tree builder's time grows with the depth
 
 _TAGS: Final = frozenset(
@@ -57,6 +58,7 @@ _LINK: Final = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _REMOTE: Final = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _PICTURE: Final = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]*\Z", re.IGNORECASE)
 _IN_URL: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
+_BARE_AMPERSAND: Final = re.compile(r"&(?![#A-Za-z])")
 _OPENING: Final = re.compile(r"<[a-zA-Z]")
 Cid = Callable[[str], str | None]
 
@@ -81,6 +83,8 @@ def safe_html(source: str, *, allow_remote: bool, cid: Cid) -> tuple[str, int]:
         return value
 
     source = _bounded(source)
+    if not _is_shallow(source):
+        return f"<pre>{entities.escape(source)}</pre>", 0
     cleaned = nh3.clean(
         source,
         tags=set(_TAGS),
@@ -106,11 +110,14 @@ def has_remote(source: str) -> bool:
 
 
 def _bounded(source: str) -> str:
-    """Refuse to build a tree of absurd depth: then the text is shown as text."""
-    source = source[:MAX_HTML]
-    if len(_OPENING.findall(source)) > MAX_NESTING and _depth(source) > MAX_NESTING:
-        return f"<pre>{entities.escape(source)}</pre>"
-    return source
+    """As much as a tree can be built of in reasonable time: a long row of entities takes quadratic time."""
+    pieces = source[:MAX_HTML].split("&", MAX_ENTITIES)
+    return _BARE_AMPERSAND.sub("&amp;", "&".join(pieces[:MAX_ENTITIES]))
+
+
+def _is_shallow(source: str) -> bool:
+    """Whether the tree would have a sane depth; if not, the text is shown as text."""
+    return len(_OPENING.findall(source)) <= MAX_NESTING or _depth(source) <= MAX_NESTING
 
 
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")

@@ -115,12 +115,6 @@ def preview(message: bytes, root: Part | None = None) -> str:
 
 
 def _readable(root: Part) -> Part | None:
-    """The part that says most in plain words: the first plain text with something in it, else the first HTML."""
-    html = None
-    for part in walk(root):
-        if part.type != "text" or part.is_attachment or part.body_end <= part.body_start:
-            continue
-        if part.subtype != "html":
-            return part
-        html = html or part
-    return html
+    """The first text with something in it: of alternatives the plainest comes first. RFC 2046 §5.1.4."""
+    texts = (part for part in walk(root) if part.type == "text" and not part.is_attachment)
+    return next((part for part in texts if part.body_end > part.body_start), None)
