@@ -62,13 +62,15 @@ class Delivery:
 
     def accept_recipient(self, address: Address) -> None:
         """Refuse at RCPT what could only bounce later: unknown users, full mailboxes. RFC 5321 §3.3, §3.6.2."""
-        if not address.domain:  # <postmaster>, RFC 5321 §4.1.1.3
-            address = Address(address.local_part, self.hostname)
-        elif not self.directory.is_local(address.domain):
+        if address.domain and not self.directory.is_local(address.domain):
             raise NoRelay
-        errors = [error for account in self.directory.resolve(address) if (error := self._no_room(account))]
+        errors = [error for account in self._accounts(address) if (error := self._no_room(account))]
         if errors:
             raise errors[0]
+
+    def _accounts(self, address: Address) -> list[str]:
+        """Whom an address reaches; <postmaster> is this server's own. RFC 5321 §4.1.1.3."""
+        return self.directory.resolve(address if address.domain else Address(address.local_part, self.hostname))
 
     def _no_room(self, account: str) -> MailError | None:
         quota = self.stores(account).quota()
@@ -86,12 +88,16 @@ class Delivery:
         done: dict[str, MailError | None] = {}
         outcomes = []
         for recipient in envelope.recipients:
-            accounts = self.directory.resolve(recipient.address)
+            try:
+                accounts = self._accounts(recipient.address)
+            except MailError as error:  # gone since RCPT; the others get theirs
+                outcomes.append(Outcome(recipient, error))
+                continue
             for account in accounts:
                 if account not in done:
                     done[account] = self._deliver_to(account, recipient, envelope, message, at)
-            error = next((done[account] for account in accounts if done[account]), None)
-            outcomes.append(Outcome(recipient, error))
+            failure = next((done[account] for account in accounts if done[account]), None)
+            outcomes.append(Outcome(recipient, failure))
         return outcomes
 
     def _deliver_to(

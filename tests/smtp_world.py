@@ -36,7 +36,7 @@ class Directory:
 
     accounts = (*PASSWORDS, "full@example.org", "jörg@example.org")
     aliases: Mapping[str, str] = {
-        "postmaster": "ann@example.org",
+        "postmaster@" + HOSTNAME: "ann@example.org",
         "ann@xn--bcher-kva.example": "ann@example.org",
         "a.n.n@example.org": "ann@example.org",
     }
@@ -45,7 +45,7 @@ class Directory:
         return domain in DOMAINS
 
     def resolve(self, address: Address) -> list[str]:
-        plain = f"{address.local_part}@{address.domain}".removesuffix("@").removesuffix("@" + HOSTNAME)
+        plain = f"{address.local_part}@{address.domain}"
         account = self.aliases.get(plain.lower(), plain.lower())
         if account not in self.accounts:
             raise NoSuchUser
@@ -119,8 +119,11 @@ class World:
     def record(self, event: Event) -> None:
         self.events.append(event)
 
+    def delivery_policy(self) -> Reception | Submission:
+        return (Reception if self.role in (Role.MX, Role.LMTP) else Submission)(self.delivery)
+
     def session(self) -> Session:
-        policy = (Reception if self.role in (Role.MX, Role.LMTP) else Submission)(self.delivery)
+        policy = self.delivery_policy()
         client = Client("5e55", "192.0.2.1", 4711, self.role)
         tls = self.head.get("tls", "")
         if tls == "on":
