@@ -63,11 +63,16 @@ def text_bytes(message: bytes, part: Part, root: Part) -> bytes | None:
 
 
 def filter_fields(header: bytes, names: Iterable[str], negate: bool = False) -> bytes:
-    """HEADER.FIELDS or, with `negate`, HEADER.FIELDS.NOT: the fields as they are, and an empty line. RFC 3501 §6.4.5."""
+    """HEADER.FIELDS or, with `negate`, HEADER.FIELDS.NOT: the fields as they are, and an empty line. RFC 3501 §6.4.5.
+
+    A message that ends with its header has no empty line; as in Dovecot, only HEADER.FIELDS adds one.
+    """
     wanted = {name.lower().encode("utf-8", "replace") for name in names}
     kept = [
         header[field.start : field.end] for field in fields.split(header) if (field.name.lower() in wanted) is not negate
     ]
+    if negate and not header.endswith((b"\n\r\n", b"\n\n")) and header not in (b"\r\n", b"\n"):
+        return b"".join(kept)
     if kept and not kept[-1].endswith(b"\n"):
         kept.append(b"\r\n")
     return b"".join(kept) + b"\r\n"

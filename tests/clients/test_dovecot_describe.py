@@ -5,6 +5,7 @@ Whatever differs must be listed here with its reason (and in docs/dovecot-differ
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 from pymaild.imap.describe import describe
 from pymaild.mailstore import Column
+from pymaild.message import sections
+from pymaild.message.structure import scan
 from tests.dovecot import dovecot, missing
 from tests.imapvalues import Parsed, parse
 
@@ -37,6 +40,13 @@ MESSAGES = {
     "content_transfer_encoding_with_semi_colon.eml": "base64 and its like count also with junk behind them",
     "mac/lhost-imailserver-01.eml": "bare CR as line end: SMTP refuses such a message; imported ones differ in white space",
 }
+
+
+def is_same_section(name: str, ours: bytes, theirs: bytes) -> bool:
+    """Two deliberate differences: the last line end of a part that has only a header, and NUL, which Dovecot sends as 0x80."""
+    if name.endswith((".MIME", ".HEADER")) and ours == theirs + b"\r\n":
+        return True
+    return ours.replace(b"\0", b"\x80") == theirs
 
 
 def explained(path: str, ours: Parsed, theirs: Parsed) -> str:
@@ -110,6 +120,58 @@ def test_our_own_malformed_mail_is_described_as_dovecot_does() -> None:
     files = sorted(OURS.glob("*.eml"))
     assert files
     assert not compare(files)
+
+
+def sections_of(message: bytes) -> dict[str, bytes]:
+    """What we answer to FETCH for every section of the message."""
+    root = scan(message)
+    header = sections.header_bytes(message, root, root) or b""
+    found = {"HEADER": header, "TEXT": sections.text_bytes(message, root, root) or b""}
+    found["HEADER.FIELDS (SUBJECT FROM X-NONE)"] = sections.filter_fields(header, ["subject", "from", "x-none"])
+    found["HEADER.FIELDS.NOT (SUBJECT FROM)"] = sections.filter_fields(header, ["subject", "from"], negate=True)
+    for number in NUMBERS:
+        part = sections.find(root, number)
+        if part is None or (part is root and number != "1"):
+            continue
+        found[number] = sections.body_bytes(message, part)
+        if part is not root:
+            found[f"{number}.MIME"] = sections.mime_bytes(message, part)
+        if part.message is not None and part is not root:
+            found[f"{number}.HEADER"] = sections.header_bytes(message, part, root) or b""
+            found[f"{number}.TEXT"] = sections.text_bytes(message, part, root) or b""
+    return found
+
+
+NUMBERS = [".".join(path) for depth in (1, 2, 3) for path in itertools.product("1234", repeat=depth)]
+
+
+@pytest.mark.clients
+@pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+def test_sections_are_the_octets_dovecot_sends() -> None:
+    files = sorted(OURS.glob("*.eml"))
+    files += [path for path in sorted(CORPUS.rglob("*.eml")) if path.is_file()][::8] if CORPUS.is_dir() else []
+    messages = [as_smtp_brings_it(file.read_bytes()) for file in files]
+    with dovecot() as server:
+        server.deliver("ann", messages)
+        with server.connect("ann") as connection:
+            connection.command(b"SELECT INBOX")
+            for number, (file, message) in enumerate(zip(files, messages, strict=True), 1):
+                if str(file).endswith(tuple(MESSAGES)):
+                    continue
+                expected = sections_of(message)
+                asked = " ".join(f"BODY.PEEK[{name}]" for name in expected)
+                theirs = literals(connection.command(b"FETCH %d (%s)" % (number, asked.encode()))[0])
+                assert len(theirs) == len(expected)
+                for (name, ours), their in zip(expected.items(), theirs, strict=True):
+                    assert is_same_section(name, ours, their), (file, name)
+
+
+def literals(response: bytes) -> list[bytes]:
+    """The values of a FETCH response, whose item names are no plain values."""
+    response = re.sub(rb" BODY\[[^\]]*\] ", b" ", response.replace(b"(BODY[", b"( BODY["))
+    found = parse(response.partition(b" FETCH ")[2])[0]
+    assert isinstance(found, list)
+    return [b"" if value is None else value for value in found if value is None or isinstance(value, bytes)]
 
 
 def test_every_difference_is_documented() -> None:

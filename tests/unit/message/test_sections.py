@@ -109,6 +109,8 @@ def test_filter_fields() -> None:
     assert sections.filter_fields(header, ["A"], negate=True) == b"B: 2\r\n folded\r\nC: 4\r\n\r\n"
     assert sections.filter_fields(b"A: 1", ["A"]) == b"A: 1\r\n\r\n"
     assert sections.filter_fields(b"", ["A"]) == b"\r\n"
+    assert sections.filter_fields(b"A: 1\r\nB: 2", ["A"], negate=True) == b"B: 2"
+    assert sections.filter_fields(b"\r\n", ["A"], negate=True) == b"\r\n"
 
 
 def test_dump_and_load() -> None:
