@@ -202,11 +202,10 @@ class _Look:
         target = f"{self.cur}/{files.render(unique, len(wire), uid, files.letters_of(flags, keywords, others))}"
         if wire is content:
             files.flush(path)
-            tx.rename(path, target)
-        else:
+        else:  # in its own place first: a crash leaves one file, the old or the new
             written = files.write(os.path.join(tx.path(box), "tmp"), token, iter([wire]), internal_date)
-            tx.rename(written.path, target)
-            tx.doom(box, f"{directory}/{name}")
+            os.rename(written.path, path)
+        tx.rename(path, target)
         row = (flags, keywords, len(wire), internal_date, now)
         self._insert(uid, unique, others, row, hashlib.sha256(wire).digest())
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pymaild.mailstore import Flag, FlagChange, Mailbox, MailboxExists, MailboxHasChildren, NoSuchMailbox, NotPermitted
-from tests.storing import ANN, message, root, stores
+from tests.storing import ANN, memory, message, root, stores
 
 NAMES = ["INBOX", "A", "A/B", "C"]
 WORDS = ["$Junk", "Work", "x"]
@@ -46,7 +46,7 @@ class Truth:
 class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp(prefix="machine"))
+        self.directory = Path(tempfile.mkdtemp(prefix="machine", dir=memory()))
         self.saved = self.directory / "saved"
         self.count = 0
         self.model: dict[str, Truth] = {}
