@@ -110,7 +110,7 @@ def preview(message: bytes, root: Part | None = None) -> str:
     text = _text(part, decode(message[part.body_start : end], part.encoding))
     text = html_to_text(text) if part.subtype == "html" else text
     words = " ".join(_QUOTED_LINES.sub("", text).split()) or " ".join(text.split())
-    words = "".join(character for character in words if character.isprintable())
+    words = "".join(character for character in words[: 2 * MAX_PREVIEW] if character.isprintable())
     return words[:MAX_PREVIEW].rstrip()
 
 
