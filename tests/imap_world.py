@@ -118,13 +118,14 @@ class World:
     auth_allowed: bool = True
     quota: int = 0
     limits: Limits = field(default_factory=Limits)
+    uses: tuple[SpecialUse, ...] = tuple(SpecialUse)
 
     def __post_init__(self) -> None:
         self.feed = Feed(self.folder / "run")
         self.stores = Stores(self.folder, describe, self.feed, lambda account: (self.quota, 0))
         self.store = self.stores("ann@example.org")
         self.sessions: list[Session] = []
-        for use in SpecialUse:
+        for use in self.uses:
             self.store.subscribe(self.store.special(use))
         self.store.subscribe("INBOX")
         MAILBOXES[self.mailbox](self.store)

@@ -85,7 +85,7 @@ def test_every_capability_is_seen(word: str) -> None:
     assert re.search(rf"CAPABILITY .*(?<!\S){re.escape(word.upper())}[ \]\n]", HEARD)
 
 
-# Broken disks cannot be had in a transcript, and our store has no mailbox that HASCHILDREN: unit/imap/test_errors.py
+# Broken disks cannot be had in a transcript, and our store has no mailbox that HASCHILDREN: unit/imap/test_imap_errors.py
 ELSEWHERE = {STORE_CODES[NoSpace], STORE_CODES[MailboxHasChildren], "NOPERM"}
 
 
