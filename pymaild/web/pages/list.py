@@ -21,6 +21,9 @@ _ROWS, _ROW, _UNREAD, _CLIP, _ANSWERED, _PLACE, _EMPTY, _PAGES, _NEWER, _OLDER, 
     for name in ("rows", "row", "unread", "clip", "answered", "place", "empty", "pages", "newer", "older", "empty_trash")
 )
 OPTION = Page("list.html", "option")
+# The list is what a page is about, or stands beside a message that is.
+_AS_PAGE: Final = {"element": Markup('main id="content"'), "closing": "main", "heading": "h1"}
+_BESIDE: Final = {"element": Markup('section aria-label="List of messages"'), "closing": "section", "heading": "h2"}
 _CURRENT = Markup(' aria-current="true"')
 
 # What an empty folder says.
@@ -75,6 +78,7 @@ def folder_pane(visit: Visit, name: str, number: int, open_uid: int = 0) -> Mark
         rows=shown,
         pages=_pages(name, number, len(uids)),
         here=link("mail", name, page=number if number > 1 else ""),
+        **(_BESIDE if open_uid else _AS_PAGE),
     )
 
 
@@ -92,7 +96,7 @@ def list_pane(visit: Visit, info: MailboxInfo | None, **values: object) -> Marku
     in_junk = use is SpecialUse.JUNK
     empties = info is not None and use in {SpecialUse.TRASH, SpecialUse.JUNK}
     return _LIST(
-        **{"here": here(visit), **values},
+        **{**_AS_PAGE, "here": here(visit), **values},
         token=visit.token,
         junk_action="notjunk" if in_junk else "junk",
         junk_label="Not junk" if in_junk else "Junk",

@@ -43,8 +43,7 @@ def show(visit: Visit, uid: str, mailbox: str) -> Response:
     if not row.flags & Flag.SEEN and visit.request.method == "GET":
         box.change_flags([row.uid], FlagChange.ADD, Flag.SEEN)
     reading = _reading(visit, info, row, letter, Ref(row.uid, box.state().uidvalidity, mailbox))
-    panes = folder_pane(visit, mailbox, 1, row.uid).replace('<main id="content"', '<section id="list"', 1)
-    panes = panes.replace("</main>", "</section>", 1)
+    panes = folder_pane(visit, mailbox, 1, row.uid)
     title = letter.subject or "(no subject)"
     return room(visit, Room(title, "mail message", Markup(panes + reading), mailbox))
 
