@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import re
 from collections.abc import Iterator
 
 from tests.clients.server import HOST, PASSWORD, Server
@@ -48,13 +49,12 @@ def body(message: bytes) -> bytes:
 
 
 def below_trace(message: bytes) -> bytes:
-    """The message as it was sent: without the Return-Path, Delivered-To and first Received that delivery put on top."""
-    lines = message.splitlines(keepends=True)
-    while lines and lines[0].lower().startswith((b"return-path:", b"delivered-to:", b"received:")):
-        last = lines[0].lower().startswith(b"received:")
-        del lines[0]
-        while lines[0][:1] in (b" ", b"\t"):
-            del lines[0]
-        if last:
-            break
-    return b"".join(lines)
+    """The message as it was sent: without the Return-Path, Delivered-To and first Received that delivery put on top.
+
+    The Received field ends with its date; a message that itself begins with white space must not lose that.
+    """
+    trace = re.match(
+        rb"(?:Return-Path|Delivered-To): .*\r\n(?:.*\r\n)*?Received: (?:.*[^;]\r\n\t)*.*;\r\n\t.*\r\n", message
+    )
+    assert trace, message[:400]
+    return message[trace.end() :]
