@@ -79,7 +79,8 @@ def welcome(running: Running, style: Style, kept: Path | None) -> str:
         lines.append(f"  {person.address:24}  {style.colour(f'{secret:16}')}  {style.soft(WHO[person])}")
     lines += ["", style.bold("Three things to try"), *three_things(running, style), ""]
     folder = running.config.server.data_dir.parent
-    lines.append(style.soft(f"Log: {folder}/demo.log   Other commands: pymaild -c {folder}/pymaild.conf account list"))
+    lines.append(style.soft(f"Log: {folder}/demo.log"))
+    lines.append(style.soft(f"Other commands: pymaild -c {folder}/pymaild.conf account list"))
     end = f"keeps the data in {kept}" if kept else "removes the data"
     lines += [style.soft(f"The certificate is its own: programs warn of it. Ctrl-C ends everything and {end}."), ""]
     lines.append("Mail goes on arriving:")
