@@ -2,7 +2,7 @@
 
     supervisor   binds (or takes systemd's sockets), drops root, forks; replaces the dead; passes signals on; tells systemd
       worker 0..n-1   servers/running.py on the shared sockets, all listeners in each
-      chores          what must exist once: catching up with the index, sweeping, old sessions
+      chores          what must exist once: catching up with the index, sweeping
 
 The supervisor has one thread and opens no database, so that a fork copies nothing that must not be shared. A worker makes
 its own Services. If the supervisor dies, its children notice and drain.
@@ -279,11 +279,11 @@ def reload(config: Config, around: Surroundings) -> None:
 
 def chores(services: Services) -> None:
     """What must be done once for the whole machine, now and then. An error ends the process, and it is started again."""
-    parts = ((services.stores, "catch_up"), (services.stores, "sweep"), (services.sessions, "sweep"))
-    for part, name in parts:
-        do = getattr(part, name, None)
-        if do:
-            do()
+    for account in services.directory.accounts():
+        services.stores(account.address)  # a worker that died left something undone, perhaps
+        while services.stores.catch_up():
+            time.sleep(0.01)
+    services.stores.sweep()
 
 
 class _Bridge(logging.Handler):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from pymaild.dialogue import Session
 from pymaild.envelope import Client, Role
-from pymaild.servers import imap, smtp
+from pymaild.servers import imap, log, smtp
 from pymaild.servers.base import NewSession, WireServer
 from pymaild.servers.census import Census
 from pymaild.servers.limits import Caps, Timeouts, is_loopback
@@ -23,12 +23,14 @@ from pymaild.servers.threads import Threads
 from pymaild.servers.tls import Contexts
 from pymaild.servers.trace import Traced, Write
 from pymaild.servers.wire import Manner
+from pymaild.status import MailError
 
 if TYPE_CHECKING:
     from pymaild.assembly import Services
 
 STACK = 256 << 10  # octets of a connection's thread; Python frames are not on it
 MEMORY = 1 << 20  # octets of a message that stay in memory; what is larger goes to a temporary file while it is read
+_REST, _BREATH, _FEW = 2.0, 0.01, 2  # seconds, seconds, jobs: when what can wait is done
 DRAIN = 25.0  # seconds that connections get to finish what they are doing
 
 
@@ -64,6 +66,7 @@ class Running:
                 self.servers += [self._server(name, sock) for sock in group]
         self._web(sockets)
         self._accepting: list[threading.Thread] = []
+        self._stopping = threading.Event()
 
     # ---- life
 
@@ -75,9 +78,11 @@ class Running:
             thread = threading.Thread(target=server.serve_forever, args=(0.25,), name=server.manner.name, daemon=True)
             self._accepting.append(thread)
             thread.start()
+        threading.Thread(target=self._afterwards, name="afterwards", daemon=True).start()
 
     def stop(self, patience: float = 0) -> None:
         """Accept no more; let commands under way finish for `patience` seconds; say farewell; close."""
+        self._stopping.set()
         for server in self.servers:
             threading.Thread(target=server.shutdown, daemon=True).start()
         for thread in self._accepting:
@@ -92,6 +97,24 @@ class Running:
         for server in self.servers:
             server.each(lambda connection: connection.abort())
         self._until(self._empty, 2.0)
+
+    def _afterwards(self) -> None:
+        """What the 250 did not wait for, such as rendered columns, is done in moments when few have anything to do.
+
+        Who asks before that makes what is missing first, so it is only a matter of speed.
+        """
+        catch_up = getattr(self.services.stores, "catch_up", None)
+        while catch_up and not self._stopping.wait(_REST):
+            while not self._stopping.is_set() and self.threads.busy <= _FEW and self._caught_up(catch_up):
+                self._stopping.wait(_BREATH)
+
+    @staticmethod
+    def _caught_up(catch_up: Callable[[int], int]) -> int:
+        try:
+            return catch_up(20)
+        except MailError as error:  # a full disk, a mailbox removed in between: there is a next time
+            log.event("afterwards_failed", "warning", status=error.status, text=error.text)
+            return 0
 
     def _empty(self) -> bool:
         return not any(server.connections for server in self.servers)

@@ -18,16 +18,28 @@ class Threads:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting = 0  # threads that wait for a job nobody has promised them yet
+        self._all = 0
+
+    @property
+    def busy(self) -> int:
+        """How many jobs are running."""
+        return self._all - self._waiting
 
     def run(self, job: Job) -> None:
         """Raises RuntimeError when the machine gives no more threads."""
         with self._lock:
             spare = self._waiting > 0
             self._waiting -= spare
+            self._all += not spare
         if spare:
             self._jobs.put(job)
-        else:
+            return
+        try:
             threading.Thread(target=self._work, args=(job,), daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self._all -= 1
+            raise
 
     def _work(self, job: Job | None) -> None:
         while job:
@@ -44,5 +56,6 @@ class Threads:
             with self._lock:
                 if self._waiting:
                     self._waiting -= 1
+                    self._all -= 1
                     return None
             return self._jobs.get()  # one was promised in this instant

@@ -142,6 +142,7 @@ class Traced:
     def _told(self, output: Output) -> Output:
         """The output, told while it is sent; `then` may still change until its last octet."""
         traced = Output((), output.then, output.size, output.sink)
+        traced.if_early = output.if_early and self._told(output.if_early)
         if output.then is Then.OCTETS:
             traced.sink = _Overheard(output.sink, self._overhear)
         traced.data = self._passing(output, traced)

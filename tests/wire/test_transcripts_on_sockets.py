@@ -1,0 +1,81 @@
+"""The SMTP transcripts once more, over TCP and over TLS: the wire adds nothing and loses nothing."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pymaild.dialogue import Session
+from pymaild.envelope import Client
+from pymaild.servers.base import WireServer
+from pymaild.servers.census import Census
+from pymaild.servers.limits import Caps, Timeouts
+from pymaild.servers.parking import Parking
+from pymaild.servers.smtp import SmtpServer
+from pymaild.servers.threads import Threads
+from pymaild.servers.wire import Manner
+from tests.player import Script, play, socket_drive
+from tests.smtp_world import World
+from tests.test_transcripts_smtp import SCRIPTS
+from tests.wire.house import template
+
+# What needs a session that began in clear, or one that TLS never reached, cannot be played inside TLS.
+IN_CLEAR = [path for path in SCRIPTS if re.search("^tls:|STARTTLS", path.read_text("utf-8"), re.M)]
+
+
+@contextmanager
+def served(world: World, tls: bool) -> Iterator[int]:
+    """The port of a listener whose sessions live in this world."""
+    threads = Threads()
+    parking = Parking(threads)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(template() / "tls" / "certificate.pem", template() / "tls" / "key.pem")
+    manner = Manner("smtp", Timeouts(moment=0.05, linger=0.5), parking, context, tls_first=tls)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server: WireServer = SmtpServer(
+        listener, manner, Census(Caps(100, 100)), threads, lambda client: session(world, client)
+    )
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.shutdown()
+        thread.join(5)
+        server.server_close()
+        server.each(lambda connection: connection.stop())
+        parking.stop()
+
+
+def session(world: World, client: Client) -> Session:
+    new = world.session()
+    client.role = world.role
+    client.tls = client.tls or new.conversation.client.tls
+    new.conversation.client = client
+    new.conversation.envelope.client = client
+    return new
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_over_tcp(path: Path) -> None:
+    script = Script.load(path)
+    world = World.of(script)
+    with served(world, tls=False) as port:
+        play(script, socket_drive("127.0.0.1", port))
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in SCRIPTS if p not in IN_CLEAR], ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_over_tls(path: Path) -> None:
+    script = Script.load(path)
+    world = World.of(script)
+    with served(world, tls=True) as port:
+        play(script, socket_drive("127.0.0.1", port, tls=True))
