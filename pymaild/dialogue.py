@@ -47,13 +47,15 @@ class Output:
     """What one step of a session sends, and what comes next.
 
     `data` is bytes to send, in order; an iterator is drained lazily, so a FETCH of a thousand messages never stands in
-    memory at once. `size` and `sink` go with OCTETS.
+    memory at once. `size` and `sink` go with OCTETS. `if_early` is sent instead when more input is there already, though
+    the client had to wait for this answer (RFC 2920 §3.1).
     """
 
     data: Iterable[bytes]
     then: Then = Then.COMMAND
     size: int = 0
     sink: Sink | None = None
+    if_early: Output | None = None
 
 
 class Session(Protocol):
@@ -121,7 +123,7 @@ class Pump:
             output = self._step()
             if output is None:
                 return
-            yield from self._send(output)
+            yield from self._send(output.if_early if output.if_early and self._input else output)
 
     def wake(self) -> Iterator[bytes]:
         """What has changed, for a session in IDLE."""

@@ -9,6 +9,7 @@ The head lines of a transcript shape it:
     sender: 451 4.7.1 Words           the policy refuses every reverse-path
     delivery: ann=4.2.2 bob=4.3.1     what the store of an account says when a message comes
     spool: 28                         the errno that writing the message meets
+    must_wait: yes                    who does not wait where RFC 2920 §3.1 says so is cut off
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ class World:
         self.events: list[Event] = []
         self.envelopes: list[Envelope] = []
         self.ids = (f"m{number}" for number in itertools.count(1))
-        self.limits = Limits(**{k: int(v) for k, v in (w.split("=") for w in self.head.get("limits", "").split())})
+        limits = {name: int(value) for name, value in (word.split("=") for word in self.head.get("limits", "").split())}
+        self.limits = Limits(must_wait="must_wait" in self.head, **limits)
         self.delivery = Delivery(HOSTNAME, Directory(), self._store, self)
 
     @classmethod

@@ -50,6 +50,9 @@ class Limits:
     idle_commands: int = 100  # commands that move no mail without a delivered message in between, likewise
     command_line: int = 2048  # octets with CRLF; 512 and what extensions add (§4.5.3.1.4)
     response_line: int = 12290  # of an AUTH dialogue, with CRLF (RFC 4954 §4)
+    # Who does not wait for our answer where RFC 2920 §3.1 demands it is cut off. Off: what the wire's timing made of the
+    # input then never changes an answer, and HTTP, the usual carrier of such scripts, ends at its first line anyway.
+    must_wait: bool = False
 
 
 class State(Flag):

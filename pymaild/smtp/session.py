@@ -35,6 +35,8 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _OTHER_PROTOCOL = re.compile(
     rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PRI) |SSH-|\x16\x03|PROXY TCP", re.I
 )
+# Whoever talks on without an answer is a script that cannot hear us, or smuggles commands through another protocol.
+_TOO_EARLY = Reply(503, "5.5.0", "Wait for the answer before you send more: goodbye", Then.CLOSE)
 _NO_MISTAKE = ("4.5.3",)  # a list bigger than our limit is sent in parts. RFC 5321 §4.5.3.1.10
 
 
@@ -57,6 +59,7 @@ class Session:
         self.conversation = Conversation(settings, client)
         self.line_limit = limits.command_line
         self._dialogue: Dialogue | None = None
+        self._ends_group = False  # the last command asks its client to wait
 
     # ---- what the wire tells us
 
@@ -74,7 +77,11 @@ class Session:
         """A command, or the next line of the dialogue that is under way."""
         if self._dialogue is not None:
             return self._run(lambda: self._resume(line))
-        return self._run(lambda: self._command(line))
+        self._ends_group = False
+        output = self._run(lambda: self._command(line))
+        if self._ends_group and self.conversation.limits.must_wait:
+            output.if_early = _output(_TOO_EARLY)
+        return output
 
     def line_too_long(self) -> Output:
         """RFC 5321 §4.5.3.1.4; in an AUTH dialogue RFC 4954 §6."""
@@ -133,6 +140,7 @@ class Session:
             raise Refused(500, "5.5.2", "The command is not known: HELP lists the commands")
         if conversation.client.role not in command.roles:
             raise Refused(500, "5.5.1", command.elsewhere)
+        self._ends_group = command.ends_group
         conversation.idle_commands += not command.moves_mail
         command.check_argument(argument)
         if conversation.state in command.states:

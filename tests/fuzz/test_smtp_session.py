@@ -92,14 +92,14 @@ def test_whole_and_in_pieces_is_the_same(role: Role, data: bytes, sizes: list[in
         (b"", b"NOOP " + b"x" * 3000 + b"\r\n", 3000),
         (PLOT + b"DATA\r\n", b"x" * 65536, 300),
         (PLOT + b"DATA\r\n", b"\r\n.." * 16384, 300),
-        (PLOT, b"BDAT 1\r\nx" * 1000, 35),
+        (PLOT, b"BDAT 1\r\nx" * 1000, 8),
         (PLOT, b"BDAT 1\r\nx" * 5 + b"BDAT 70000\r\n" + b"x" * 70000, 100),
     ],
     ids=["line", "lines", "text", "dots", "chunks", "big-chunks"],
 )
 def test_memory_is_bounded(opening: bytes, block: bytes, times: int) -> None:
-    """Megabytes of input, and a message of 30 kB at most: next to nothing stays."""
-    world = World({"limits": "errors=1000000 message_size=30000"})
+    """Megabytes of input, and a message of 5 kB at most: next to nothing stays."""
+    world = World({"limits": "errors=1000000 message_size=5000"})
     pump = Pump(world.session())
     list(pump.start())
     list(pump.feed(opening))

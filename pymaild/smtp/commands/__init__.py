@@ -35,6 +35,7 @@ class Command:
     argument: str = ""
     roles: frozenset[Role] = SMTP | LMTP
     moves_mail: bool = False  # not counted by Limits.idle_commands
+    ends_group: bool = False  # the client has to wait for the answer before it sends more. RFC 2920 §3.1
     out_of_order: Handler | None = None
     elsewhere: str = ""
 
@@ -58,9 +59,15 @@ def help_(conversation: Conversation, argument: str) -> Reply:
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "HELO": Command(hello.helo, State.ANY, "RFC 5321 §4.1.1.1", "domain", SMTP, elsewhere="This is LMTP: say LHLO"),
-    "EHLO": Command(hello.ehlo, State.ANY, "RFC 5321 §4.1.1.1", "domain", SMTP, elsewhere="This is LMTP: say LHLO"),
-    "LHLO": Command(hello.ehlo, State.ANY, "RFC 2033 §4.1", "domain", LMTP, elsewhere="This is SMTP: say EHLO"),
+    "HELO": Command(
+        hello.helo, State.ANY, "RFC 5321 §4.1.1.1", "domain", SMTP, ends_group=True, elsewhere="This is LMTP: say LHLO"
+    ),
+    "EHLO": Command(
+        hello.ehlo, State.ANY, "RFC 5321 §4.1.1.1", "domain", SMTP, ends_group=True, elsewhere="This is LMTP: say LHLO"
+    ),
+    "LHLO": Command(
+        hello.ehlo, State.ANY, "RFC 2033 §4.1", "domain", LMTP, ends_group=True, elsewhere="This is SMTP: say EHLO"
+    ),
     "STARTTLS": Command(hello.starttls, State.ANY, "RFC 3207 §4"),
     "AUTH": Command(
         login.auth,
@@ -80,7 +87,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "TO:<address> [NOTIFY=...] [ORCPT=...]",
         moves_mail=True,
     ),
-    "DATA": Command(content.data, State.RCPT, "RFC 5321 §4.1.1.4", moves_mail=True),
+    "DATA": Command(content.data, State.RCPT, "RFC 5321 §4.1.1.4", moves_mail=True, ends_group=True),
     "BDAT": Command(
         content.bdat,
         State.RCPT | State.CHUNKS,

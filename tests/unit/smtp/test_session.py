@@ -202,6 +202,18 @@ def test_every_command_out_of_order_is_refused_and_on_the_wrong_port_too(verb: s
         assert not reply.startswith(b"503")
 
 
+@pytest.mark.parametrize("command", [verb for verb in COMMANDS if COMMANDS[verb].ends_group])
+def test_who_does_not_wait_is_cut_off(command: str) -> None:
+    """RFC 2920 §3.1: the answer to these is for waiting; half a line behind them is too much already."""
+    role = Role.LMTP if command == "LHLO" else Role.MX
+    for behind, is_cut_off in ((b"", False), (b"N", True), (b"NOOP\r\n", True)):
+        world = World({"must_wait": "yes"}, role)
+        pump = started(world.session(), *PLOT.splitlines(keepends=True) if command == "DATA" else [])
+        argument = b"" if command == "DATA" else b" x"
+        reply = b"".join(pump.feed(command.encode() + argument + b"\r\n" + behind))
+        assert (reply[:9] == b"503 5.5.0") is is_cut_off is (pump.then is Then.CLOSE)
+
+
 MARK = b"zzmark"
 
 
