@@ -72,7 +72,7 @@ def evaluate(query: Query, source: Source) -> list[int]:
 def _deeper_than(query: Query, limit: int) -> bool:
     level: list[Query] = [query]
     for _ in range(limit):
-        level = [child for node in level for child in _children(node)]
+        level = list({id(child): child for node in level for child in _children(node)}.values())
         if not level:
             return False
     return True

@@ -1,0 +1,188 @@
+"""Power cuts, as real as software can make them: an ext4 on a loop device that is shut down under load (root only).
+
+EXT4_IOC_SHUTDOWN with the flag "no log flush" stops the file system at once: what was not flushed by then is lost, as it
+is when the power goes. Mounted again, the journal is replayed and we see what was truly on the disk.
+
+    with Disk(directory) as disk:       # disk.path is where it is mounted
+        ... start writing there ...
+        disk.cut()                      # from here on every write and fsync fails
+        ... end the writers ...
+        disk.revive()                   # mounted again, as after a reboot
+
+Run as a program it is a load for the store: `python -m tests.powercut DATA_DIR` delivers, flags and expunges until it fails,
+and says on standard output what was acknowledged, a JSON list a line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from pymaild.mailstore import Flag, FlagChange, StoreError
+from tests.storing import ANN, describe, message
+
+SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
+NO_LOG_FLUSH = (2).to_bytes(4, sys.byteorder)
+SIZE = 300 << 20
+THREADS = 4
+
+
+def why_not() -> str:
+    """Why power cuts cannot be made here; empty: they can."""
+    if os.geteuid() != 0:
+        return "needs root, for loop devices and mount"
+    missing = [tool for tool in ("mkfs.ext4", "losetup", "mount", "umount") if not shutil.which(tool)]
+    if missing:
+        return f"needs {', '.join(missing)}"
+    if not os.path.exists("/dev/loop-control"):
+        return "this kernel has no loop devices"
+    return ""
+
+
+class Disk:
+    """A small ext4 of its own, mounted at `path`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.image = directory / "disk.img"
+        self.path = directory / "disk"
+        self.device = ""
+
+    def __enter__(self) -> Disk:
+        self.path.mkdir()
+        with open(self.image, "wb") as image:
+            image.truncate(SIZE)
+        _run("mkfs.ext4", "-q", "-F", str(self.image))
+        self.device = _run("losetup", "--find", "--show", str(self.image)).strip()
+        self._mount()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _run("umount", "--lazy", str(self.path))
+        _run("losetup", "--detach", self.device)
+        self.image.unlink()
+
+    def _mount(self) -> None:
+        _run("mount", "-t", "ext4", self.device, str(self.path))
+
+    def cut(self) -> None:
+        """The power goes."""
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.ioctl(handle, SHUTDOWN, NO_LOG_FLUSH)
+        finally:
+            os.close(handle)
+
+    def revive(self) -> None:
+        """The machine starts again. Every process that had files open there must have ended."""
+        deadline = time.monotonic() + 20
+        while subprocess.run(["umount", str(self.path)], capture_output=True, check=False).returncode:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the file system is still in use")
+            time.sleep(0.05)
+        self._mount()
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+# ---- a load for the store, and its ledger
+
+
+class Ledger:
+    """What was acknowledged, and what had been asked for: read from the load's standard output."""
+
+    def __init__(self) -> None:
+        self.delivered: dict[int, str] = {}  # uid -> SHA-256
+        self.seen: set[int] = set()
+        self.expunged: set[int] = set()
+        self.asked: set[int] = set()  # expunge asked for, perhaps not acknowledged
+
+    def note(self, line: str) -> None:
+        what, uid, *rest = json.loads(line)
+        if what == "delivered":
+            assert uid not in self.delivered, "one uid for two messages"
+            self.delivered[uid] = rest[0]
+        else:
+            {"seen": self.seen, "expunged": self.expunged, "asked": self.asked}[what].add(uid)
+
+    def read(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.note(line)
+
+    def problems(self, there: dict[int, tuple[bytes, int]]) -> list[str]:
+        """Hold it against what is in the mailbox: uid -> content and flags."""
+        sums = {uid: hashlib.sha256(content).hexdigest() for uid, (content, _) in there.items()}
+        found = [f"{uid} is lost" for uid in self.delivered.keys() - there.keys() - self.asked]
+        found += [
+            f"{uid} has another content" for uid in self.delivered.keys() & sums.keys() if self.delivered[uid] != sums[uid]
+        ]
+        found += [f"doubled: {total}" for total, count in Counter(sums.values()).items() if count > 1]
+        found += [f"{uid} came back" for uid in self.expunged & there.keys()]
+        return found + [f"{uid} lost its flag" for uid in self.seen & there.keys() if not there[uid][1] & Flag.SEEN]
+
+
+class Load:
+    """Delivers, flags and expunges until the disk fails; says what was acknowledged."""
+
+    def __init__(self, data_dir: Path) -> None:
+        from pymaild.store import Stores  # noqa: PLC0415 - reading the ledger needs no store
+
+        self.account = Stores(data_dir, describe)(ANN)
+        self.output = threading.Lock()
+        self.done: list[int] = []
+
+    def run(self) -> None:
+        threads = [threading.Thread(target=self.deliver, args=(number,)) for number in range(THREADS)]
+        threads.append(threading.Thread(target=self.change))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def say(self, *words: object) -> None:
+        with self.output:
+            sys.stdout.write(json.dumps(words) + "\n")
+            sys.stdout.flush()
+
+    def deliver(self, number: int) -> None:
+        with suppress(StoreError, OSError):  # the power is gone
+            for count in itertools.count():
+                content = message(f"{os.getpid()} {number} {count}", "x" * (count * 37 % 9000))
+                uid = self.account.deliver("INBOX", b"", io.BytesIO(content))
+                self.say("delivered", uid, hashlib.sha256(content).hexdigest())
+                self.done.append(uid)
+
+    def change(self) -> None:
+        inbox = self.account.open("INBOX")
+        with suppress(StoreError, OSError):
+            while True:
+                if len(self.done) < 3:
+                    time.sleep(0.001)
+                    continue
+                seen, gone, _ = (self.done.pop(0) for _ in range(3))
+                inbox.change_flags([seen], FlagChange.ADD, int(Flag.SEEN))
+                self.say("seen", seen)
+                self.say("asked", gone)
+                inbox.change_flags([gone], FlagChange.ADD, int(Flag.DELETED))
+                for uid in inbox.expunge([gone]):
+                    self.say("expunged", uid)
+
+
+if __name__ == "__main__":
+    Load(Path(sys.argv[1])).run()
+    os._exit(0)

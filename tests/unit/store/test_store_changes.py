@@ -1,0 +1,128 @@
+"""The feed: who is woken when a mailbox changes, here and in other processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pymaild.mailstore import Flag, FlagChange
+from pymaild.store import Stores
+from pymaild.store.changes import Feed
+from tests.storing import ANN, describe, message
+
+
+@pytest.fixture
+def feeds(tmp_path: Path) -> Iterator[Callable[[], Feed]]:
+    made: list[Feed] = []
+
+    def make() -> Feed:
+        made.append(Feed(tmp_path / "run"))
+        return made[-1]
+
+    yield make
+    for feed in made:
+        feed.close()
+
+
+def test_a_subscriber_is_woken_until_it_ends(feeds: Callable[[], Feed]) -> None:
+    feed, woken = feeds(), []
+    end = feed.subscribe(ANN, "INBOX", lambda: woken.append(1))
+    feed.publish(ANN, "Sent")
+    feed.publish("bob@example.org", "INBOX")
+    assert woken == []
+    feed.publish(ANN, "INBOX")
+    end()
+    end()
+    feed.publish(ANN, "INBOX")
+    assert woken == [1]
+
+
+def test_another_process_is_woken(feeds: Callable[[], Feed]) -> None:
+    here, there, woken = feeds(), feeds(), threading.Event()
+    here.subscribe(ANN, "Entwürfe", woken.set)
+    there.publish(ANN, "Entwürfe")  # a process that only tells
+    assert woken.wait(5)
+
+
+def test_after_a_fork_the_child_has_a_socket_of_its_own(feeds: Callable[[], Feed], tmp_path: Path) -> None:
+    feed, woken = feeds(), threading.Event()
+    feed.subscribe(ANN, "INBOX", woken.set)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            heard = threading.Event()
+            feed.subscribe(ANN, "Sent", heard.set)
+            feed.publish(ANN, "INBOX")
+            os.write(writing, b"!" if woken.is_set() else b".")  # the parent's subscribers are not the child's
+            os._exit(0 if heard.wait(10) else 3)
+        finally:
+            os._exit(4)
+    assert os.read(reading, 1) == b"."
+    assert woken.wait(5)
+    deadline = time.monotonic() + 10
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        feed.publish(ANN, "Sent")
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_dead_process_leaves_nothing(feeds: Callable[[], Feed], tmp_path: Path) -> None:
+    feed = feeds()
+    feed.start()
+    dead = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    dead.bind(str(tmp_path / "run" / "1-dead.feed"))
+    dead.close()
+    feed.publish(ANN, "INBOX")
+    assert [name for name in os.listdir(tmp_path / "run") if "dead" in name] == []
+
+
+def test_a_full_queue_neither_waits_nor_loses_the_wake(feeds: Callable[[], Feed], tmp_path: Path) -> None:
+    feed = feeds()
+    feed.start()
+    slow = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    slow.bind(str(tmp_path / "run" / "1-slow.feed"))
+    slow.settimeout(5)
+    started = time.monotonic()
+    for number in range(2000):
+        feed.publish(ANN, f"mailbox {number}")
+    assert time.monotonic() - started < 5
+    heard: set[bytes] = set()
+    while len(heard) < 2000:
+        heard.add(slow.recv(4096))
+    slow.close()
+
+
+def test_a_missing_directory_fails_no_delivery(tmp_path: Path) -> None:
+    Feed(tmp_path / "nowhere").publish(ANN, "INBOX")
+
+
+def test_a_long_path(tmp_path: Path) -> None:
+    directory = tmp_path / ("x" * 100)
+    one, two, woken = Feed(directory), Feed(directory), threading.Event()
+    one.subscribe(ANN, "INBOX", woken.set)
+    two.publish(ANN, "INBOX")
+    assert woken.wait(5)
+    one.close()
+    two.close()
+
+
+def test_every_change_of_a_mailbox_is_told(tmp_path: Path) -> None:
+    feed, woken = Feed(tmp_path / "run"), []
+    account = Stores(tmp_path, describe, feed)(ANN)
+    account.create("Other")
+    inbox = account.open("INBOX")
+    for name in ("INBOX", "Other"):
+        feed.subscribe(ANN, name, lambda name=name: woken.append(name))  # type: ignore[misc]
+    inbox.append(message("a"))
+    inbox.change_flags([1], FlagChange.ADD, int(Flag.DELETED))
+    inbox.copy([1], "Other")
+    inbox.expunge()
+    assert woken == ["INBOX", "INBOX", "Other", "INBOX"]
+    feed.close()
