@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import importlib
 import logging
 import math
 import os
@@ -60,9 +61,20 @@ def serve(config: Config, trace: str = "") -> int:
         workers = max(config.server.workers, 1)
         caps = Caps(config.limits.connections, config.limits.connections_per_ip)
         around = Surroundings(contexts, Census(caps, workers), trace=_trace(trace))
+        _preload(sockets)
         return Supervisor(config, sockets, around, workers).run()
     finally:
         close_all(sockets)
+
+
+def _preload(sockets: Sockets) -> None:
+    """Import once, before the fork, what every worker needs: they start sooner and share its memory."""
+    modules = ["pymaild.flow", "pymaild.imap.session", "pymaild.smtp.session", "pymaild.store"]
+    if sockets.get("http") or sockets.get("https"):
+        modules += ["pymaild.web.app", "waitress.server"]
+    for module in modules:
+        importlib.import_module(module)
+    gc.freeze()  # the collector leaves those pages alone, so that they stay shared
 
 
 # ---- the supervisor
