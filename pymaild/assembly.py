@@ -90,8 +90,17 @@ def assemble(config: Config) -> Services:
         config.server.data_dir, describe, feed, lambda account: (directory.quota_of(account, config.limits.quota), 0)
     )
     journal = Journal(config.database)
-    delivery = Delivery(config.server.hostname, directory, stores, journal)
+    delivery = Delivery(config.server.hostname, directory, stores, journal, lambda: has_room(config))
     return Services(config, directory, stores, feed, journal, delivery)
+
+
+def has_room(config: Config) -> bool:
+    """Whether the disk has 1.5 times the largest message free: below that MAIL is answered with 452."""
+    try:
+        disk = os.statvfs(config.server.data_dir)
+    except OSError:
+        return True  # then the delivery itself will say what is wrong
+    return disk.f_bavail * disk.f_frsize >= config.limits.message_size * 3 // 2
 
 
 def open_directory(config: Config) -> Directory:

@@ -16,7 +16,7 @@ from typing import BinaryIO, Protocol
 
 from pymaild.envelope import Address, Client, Envelope, Outcome, Recipient, Role
 from pymaild.events import Event, Journal
-from pymaild.mailstore import AccountStore, OverQuota
+from pymaild.mailstore import AccountStore, NoSpace, OverQuota
 from pymaild.message import trace
 from pymaild.message.repair import repair
 from pymaild.status import MailError
@@ -54,11 +54,19 @@ Stores = Callable[[str], AccountStore]
 class Delivery:
     """Puts a message into mailboxes: what reception and submission have in common."""
 
-    def __init__(self, hostname: str, directory: Directory, stores: Stores, journal: Journal) -> None:
+    def __init__(
+        self,
+        hostname: str,
+        directory: Directory,
+        stores: Stores,
+        journal: Journal,
+        has_room: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.hostname = hostname
         self.directory = directory
         self.stores = stores
         self.journal = journal
+        self.has_room = has_room  # whether the disk takes another message of the largest size
 
     def accept_recipient(self, address: Address) -> None:
         """Refuse at RCPT what could only bounce later: unknown users, full mailboxes. RFC 5321 §3.3, §3.6.2."""
@@ -67,6 +75,11 @@ class Delivery:
         errors = [error for account in self._accounts(address) if (error := self._no_room(account))]
         if errors:
             raise errors[0]
+
+    def refuse_without_room(self) -> None:
+        """Refuse at MAIL what the disk could not take, before the client sends it. RFC 3463 X.3.1."""
+        if not self.has_room():
+            raise NoSpace
 
     def _accounts(self, address: Address) -> list[str]:
         """Whom an address reaches; <postmaster> is this server's own. RFC 5321 §4.1.1.3."""
@@ -135,7 +148,8 @@ class Reception:
         raise MailError("5.5.1", "Log in on the submission port (587 or 465), not here", 503)
 
     def sender(self, envelope: Envelope) -> None:
-        """Any reverse-path may send to people who live here."""
+        """Any reverse-path may send to people who live here, while the disk has room."""
+        self.delivery.refuse_without_room()
 
     def recipient(self, envelope: Envelope, address: Address) -> None:
         """Only people who live here, and only while they have room."""
@@ -167,6 +181,7 @@ class Submission:
         address = envelope.reverse_path
         if address and not self.delivery.directory.may_send_as(envelope.client.account, address):
             raise MailError("5.7.1", "This sender address does not belong to your account", 553)
+        self.delivery.refuse_without_room()
 
     def recipient(self, envelope: Envelope, address: Address) -> None:
         """People who live here. Mail for other servers is refused in words until there is a queue for it."""

@@ -109,7 +109,7 @@ class World:
         self.ids = (f"m{number}" for number in itertools.count(1))
         limits = {name: int(value) for name, value in (word.split("=") for word in self.head.get("limits", "").split())}
         self.limits = Limits(must_wait="must_wait" in self.head, **limits)
-        self.delivery = Delivery(HOSTNAME, Directory(), self._store, self)
+        self.delivery = Delivery(HOSTNAME, Directory(), self._store, self, lambda: "room" not in self.head)
 
     @classmethod
     def of(cls, script: Script) -> World:

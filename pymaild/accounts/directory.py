@@ -20,6 +20,7 @@ from pymaild.accounts.login import Login
 from pymaild.accounts.names import address_key, domain_key, fit_for_account, key_of, shown, shown_domain
 from pymaild.accounts.passwords import COST
 from pymaild.envelope import Address
+from pymaild.sasl import SaslError, saslprep
 from pymaild.status import MailError, NoSuchUser
 
 if TYPE_CHECKING:
@@ -366,6 +367,10 @@ def _good(password: str) -> str:
         raise DirectoryError("the password is empty")
     if len(password) > 1000:
         raise DirectoryError("the password is longer than 1000 characters")
+    try:
+        saslprep(password)
+    except (SaslError, UnicodeEncodeError):
+        raise DirectoryError("the password has characters that mail programs cannot send (RFC 4013)") from None
     return password
 
 

@@ -12,10 +12,10 @@ import hmac
 import secrets
 import threading
 import time
-import unicodedata
 from base64 import b64decode, b64encode
 from collections import OrderedDict
 
+from pymaild.sasl import SaslError, saslprep
 from pymaild.status import MailError
 
 COST = 15  # N = 2**15, r = 8, p = 1
@@ -29,8 +29,11 @@ def _scrypt(password: bytes, salt: bytes, cost: int) -> bytes:
 
 
 def _octets(password: str) -> bytes:
-    """RFC 8265 §4.2.2 (OpaqueString): one spelling of each character."""
-    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+    """One spelling, whichever keyboard, mail program or command it came through. RFC 4013, RFC 4616 §2."""
+    try:
+        return saslprep(password).encode()
+    except (SaslError, UnicodeEncodeError):  # nobody's password: set_password() takes none that cannot be prepared
+        return password.encode("utf-8", "surrogatepass")
 
 
 def hash_password(password: str, cost: int = COST) -> str:

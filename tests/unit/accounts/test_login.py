@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pymaild.accounts import throttle
-from pymaild.accounts.directory import Directory
+from pymaild.accounts.directory import Directory, DirectoryError
 from pymaild.accounts.login import WrongPassword
 from pymaild.accounts.passwords import Passwords
 from pymaild.accounts.throttle import PER_ACCOUNT, PER_ACCOUNT_AND_NETWORK, PER_NETWORK, Throttle, TooManyWrongPasswords
@@ -263,3 +263,20 @@ def test_networks() -> None:
     assert throttle.network("127.0.0.1") == throttle.network("::1") == throttle.network("") == "here"
     assert throttle.host("192.0.2.200") == "192.0.2.200"
     assert throttle.host("2001:db8::1:2") == "2001:db8::/64"
+
+
+def test_a_password_is_one_password_however_it_was_typed_or_sent(directory: Directory) -> None:
+    """RFC 4616 §2: SASL prepares it, IMAP's LOGIN and the webmail send it as typed."""
+    directory.set_password("ann@example.org", "gefa\u0308hr\ufb01n")
+    assert directory.login("ann@example.org", "gef\u00e4hrfin", "192.0.2.1") == "ann@example.org"
+    assert directory.login("ann@example.org", "gefa\u0308hr\ufb01n", "192.0.2.1") == "ann@example.org"
+
+
+def test_a_password_that_no_client_could_send_is_not_taken(directory: Directory) -> None:
+    with pytest.raises(DirectoryError, match="mail programs cannot send"):
+        directory.set_password("ann@example.org", "bell\a\u00e4")
+
+
+def test_a_wrong_password_that_cannot_be_prepared_is_just_wrong(directory: Directory) -> None:
+    with pytest.raises(WrongPassword):
+        directory.login("ann@example.org", "\ud800", "192.0.2.1")
