@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Final
 
+from pymaild.mailstore import AccountStore, SpecialUse, StoreError
 from pymaild.status import MailError
 from pymaild.web import assets
 from pymaild.web.http import Response, page, redirect
@@ -39,9 +41,17 @@ def log_in(stranger: Stranger) -> Response:
         response = _form(stranger, then, username, error.text + ".")
         response.status = 429 if error.temporary else 403
         return response
+    _furnish(stranger.services.stores(account))
     response = redirect(then)
     begin_session(stranger, account, form.get("remember") == "yes", response)
     return response
+
+
+def _furnish(store: AccountStore) -> None:
+    """The folders with a use, should one be missing; a full disk is no reason not to let somebody in."""
+    with suppress(StoreError):
+        for use in SpecialUse:
+            store.special(use)
 
 
 def log_out(visit: Visit) -> Response:
