@@ -22,6 +22,7 @@ KEPT_FOR = 30 * 86400  # seconds
 KEPT_AT_MOST = 1_000_000
 _WAITING_AT_MOST = 20_000
 _BATCH = 1000
+_GATHER = 0.05  # seconds in which events come together for one commit; under load there would be one for each message
 _PRUNE_EVERY = 600  # seconds
 _LOG = logging.getLogger("pymaild.journal")
 
@@ -102,6 +103,7 @@ class Journal:
         stopped = False
         while not stopped:
             batch = [self._queue.get()]
+            time.sleep(_GATHER if batch[0] else 0)
             while len(batch) < _BATCH and not self._queue.empty():
                 batch.append(self._queue.get())
             events = [event for event in batch if event]
