@@ -6,7 +6,6 @@ messages run side by side and the order of uids is the order in which messages b
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from typing import BinaryIO, cast
@@ -48,7 +47,7 @@ def deliver(
     """Take in one message; `folder` is the mailbox's id and its directory. Returns the uid when it is durable."""
     limits = engine.limits(engine.address)
     date = int(time.time()) if internal_date is None else min(max(internal_date, EARLIEST), LATEST)
-    tmp = os.path.join(engine.root, folder[1], "tmp")
+    tmp = f"{engine.directory}/{folder[1]}/tmp"  # noqa: S108 - the mailbox's own
     try:
         written = files.write(tmp, engine.uniques.token(), files.pieces_of(message, trace), date)
     except StoreError as error:

@@ -27,6 +27,7 @@ class Engine:
 
     def __init__(self, root: Path, address: str, limits: Limits, feed: ChangeFeed | None, uniques: Uniques) -> None:
         self.root, self.address, self.limits, self.feed, self.uniques = root, address, limits, feed, uniques
+        self.directory = str(root)  # what is joined for each message is text: a Path costs more than the rename
         self.lock = AccountLock(root)
         self.waiting: deque[object] = deque()  # deliveries; see delivery.py
         self.turn = threading.Lock()

@@ -164,7 +164,7 @@ class Index:
     """The open connections to one account's index: one that writes, a few that read."""
 
     def __init__(self, root: Path) -> None:
-        self.path = root / FILE
+        self.path = f"{root}/{FILE}"
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self.inode = 0
@@ -245,7 +245,7 @@ class Index:
             db.close()
 
 
-def set_aside(path: Path) -> None:
+def set_aside(path: Path | str) -> None:
     """Move a broken index out of the way, for whoever wants to look at it; the one of last time goes."""
     for suffix in ("", "-wal", "-shm"):
         source = Path(f"{path}{suffix}")

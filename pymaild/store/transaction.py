@@ -41,6 +41,7 @@ class Transaction:
     def __init__(self, engine: Engine, db: sqlite3.Connection) -> None:
         self.engine = engine
         self.root: Path = engine.root
+        self._directory = engine.directory
         self.db = db
         self.changed: set[str] = set()  # names of mailboxes whose sessions should look
         self._boxes: dict[str, Box] = {}
@@ -75,11 +76,11 @@ class Transaction:
 
     def path(self, box: Box) -> str:
         """The directory of a mailbox."""
-        return os.path.join(self.root, box.folder)
+        return f"{self._directory}/{box.folder}"
 
     def cur(self, box: Box) -> str:
         """Where its messages are."""
-        return os.path.join(self.root, box.folder, "cur")
+        return f"{self._directory}/{box.folder}/cur"
 
     def save(self, box: Box) -> None:
         """Its row has to be written at the end."""
