@@ -108,6 +108,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.delivered: dict[int, str] = {}  # uid -> SHA-256
+        self.twice: list[str] = []
         self.seen: set[int] = set()
         self.expunged: set[int] = set()
         self.asked: set[int] = set()  # expunge asked for, perhaps not acknowledged
@@ -115,7 +116,8 @@ class Ledger:
     def note(self, line: str) -> None:
         what, uid, *rest = json.loads(line)
         if what == "delivered":
-            assert uid not in self.delivered, "one uid for two messages"
+            if uid in self.delivered:
+                self.twice.append(f"{uid} was given to two messages")
             self.delivered[uid] = rest[0]
         else:
             {"seen": self.seen, "expunged": self.expunged, "asked": self.asked}[what].add(uid)
@@ -127,7 +129,7 @@ class Ledger:
     def problems(self, there: dict[int, tuple[bytes, int]]) -> list[str]:
         """Hold it against what is in the mailbox: uid -> content and flags."""
         sums = {uid: hashlib.sha256(content).hexdigest() for uid, (content, _) in there.items()}
-        found = [f"{uid} is lost" for uid in self.delivered.keys() - there.keys() - self.asked]
+        found = self.twice + [f"{uid} is lost" for uid in self.delivered.keys() - there.keys() - self.asked]
         found += [
             f"{uid} has another content" for uid in self.delivered.keys() & sums.keys() if self.delivered[uid] != sums[uid]
         ]
