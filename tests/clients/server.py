@@ -156,5 +156,5 @@ def serving(folder: Path, workers: int = 2) -> Iterator[Server]:
 def needs(program: str) -> str:
     """The path of a program, or a failure that says which package brings it."""
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-    assert found, f"{program} is not installed; see scripts/install for the packages that the clients' tests need"
+    assert found, f"{program} is not installed; scripts/test installs the packages that the clients' tests need"
     return found
