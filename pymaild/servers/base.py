@@ -28,6 +28,7 @@ from pymaild.servers.threads import Threads
 from pymaild.servers.wire import Connection, Manner
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_COURTESY = 0.002  # seconds
 _BACK_OFF = 0.1  # seconds without accepting after descriptors ran out
 
 
@@ -64,7 +65,12 @@ class WireServer(socketserver.ThreadingTCPServer):
     # ---- socketserver's steps, in their order
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept. An OSError makes socketserver go back to waiting."""
+        """Accept. An OSError makes socketserver go back to waiting; so does a worker that was faster.
+
+        Who has more connections than another lets that one go first, or the first to wake would serve a whole burst.
+        """
+        if self.census.busiest():
+            time.sleep(_COURTESY)
         try:
             return self.socket.accept()
         except OSError as error:

@@ -51,6 +51,11 @@ class Census:
         for column in range(_COLUMNS):
             self._counts[row * _COLUMNS + column] = 0
 
+    def busiest(self) -> bool:
+        """Whether another worker has fewer connections than this one."""
+        mine = self._counts[self.row * _COLUMNS]
+        return any(self._counts[row * _COLUMNS] < mine for row in range(self._rows))
+
     def total(self) -> int:
         """All connections."""
         return self._sum(0)

@@ -166,12 +166,14 @@ class Running:
         )
 
     def _new_imap(self, kind: _Kind, context: ssl.SSLContext | None, client: Client) -> Session:
+        from pymaild.imap.limits import Limits as ImapLimits  # noqa: PLC0415
         from pymaild.imap.session import Session as ImapSession  # noqa: PLC0415
 
         return ImapSession(
             self.services.config.server.hostname,
             self.services.imap,
             client,
+            limits=ImapLimits(message=self.services.config.limits.message_size),
             tls_available=context is not None and not kind.tls_first,
             auth_allowed=self._auth_allowed(client),
             spool=spool,

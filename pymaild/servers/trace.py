@@ -96,11 +96,11 @@ class Traced:
                 self._tell("C", part.removesuffix(b"\r"))
         return self._told(self._session.line(line))
 
-    def line_too_long(self) -> Output:
+    def line_too_long(self, start: bytes = b"") -> Output:
         """As the session\'s own."""
         self._heard = b""
         self._tell("#", b"a line that is too long")
-        return self._told(self._session.line_too_long())
+        return self._told(self._session.line_too_long(start))
 
     def data(self, block: bytes) -> tuple[Output | None, bytes]:
         """As the session\'s own."""
