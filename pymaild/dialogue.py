@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
+START = 256  # octets of a line that is too long which its session gets to see
+
 
 class Then(Enum):
     """What the wire does after a reply is sent."""
@@ -71,8 +73,8 @@ class Session(Protocol):
     def line(self, line: bytes) -> Output:
         """One line without its CRLF."""
 
-    def line_too_long(self) -> Output:
-        """A line passed `line_limit`; the wire dropped it up to its end."""
+    def line_too_long(self, start: bytes = b"") -> Output:
+        """A line passed `line_limit`; the wire dropped it up to its end but for the first octets: a tag may be there."""
 
     def data(self, block: bytes) -> tuple[Output | None, bytes]:
         """A block of message text. None: go on; else the answer, and the octets of the block that come after the end."""
@@ -111,6 +113,7 @@ class Pump:
         self._input = b""
         self._missing = 0  # octets an OCTETS still waits for
         self._skipping = False  # inside a line that passed the limit
+        self._start = b""  # how that line began
 
     def start(self) -> Iterator[bytes]:
         """The greeting."""
@@ -171,13 +174,16 @@ class Pump:
         end = self._input.find(b"\n")
         limit = self.session.line_limit
         if end < 0:
-            if self._skipping or len(self._input) >= limit:
-                self._skipping, self._input = True, b""
+            if not self._skipping and len(self._input) >= limit:
+                self._skipping, self._start = True, self._input[:START]
+            if self._skipping:
+                self._input = b""
             return None
         line, self._input = self._input[:end], self._input[end + 1 :]
         if self._skipping or end >= limit:
-            self._skipping = False
-            return self.session.line_too_long()
+            start = self._start if self._skipping else line[:START]
+            self._skipping, self._start = False, b""
+            return self.session.line_too_long(start)
         return self.session.line(line[:-1] if line.endswith(b"\r") else line)
 
     def _octets(self) -> Output | None:

@@ -16,7 +16,10 @@ BLOCK: Final = 32 * 1024
 
 @dataclass(slots=True)
 class Answer:
-    """A command that was done: untagged lines (drained lazily, may still raise Refusal), then OK with this text."""
+    """A command that was done: untagged lines, then OK with this text.
+
+    The untagged lines are drained lazily; what makes them may still raise Refusal, or change the text and the code.
+    """
 
     text: str
     code: str = ""

@@ -13,7 +13,7 @@ class Limits:
 
     message: int = 50 * MIB  # one message by APPEND; [limits] message_size
     line: int = 64 * 1024  # one command line
-    line_before_login: int = 8 * 1024
+    line_before_login: int = 64 * 1024  # an ID of 30 fields with 1024 octets each fits: RFC 2971 §3.3
     literal: int = 64 * 1024  # one literal that is an argument, not a message
     literal_before_login: int = 8 * 1024
     command: int = 256 * 1024  # lines and argument literals of one command together

@@ -10,6 +10,7 @@ from pymaild.imap.errors import Bad, No
 from pymaild.imap.grammar import Parser
 from pymaild.message import fields, sections, structure
 from pymaild.message.structure import Part
+from pymaild.message.text import quoted_printable
 
 MAX_PATH: Final = structure.MAX_DEPTH
 _IDENTITY: Final = (None, b"7bit", b"8bit", b"binary")
@@ -35,7 +36,7 @@ class Section:
             return self._whole(message)
         root = structure.scan(message)
         part = sections.find(root, ".".join(map(str, self.path)))
-        return None if part is None else self._part(message, part, root)
+        return None if part is None else self._part(message, part)
 
     def _whole(self, message: bytes) -> bytes:
         """Of the message itself; its structure is not needed for that, and a header block alone will do for HEADER."""
@@ -44,7 +45,7 @@ class Section:
             return message[body:]
         return self._header(message[:body])
 
-    def _part(self, message: bytes, part: Part, root: Part) -> bytes | None:
+    def _part(self, message: bytes, part: Part) -> bytes | None:
         """Of one part; HEADER and TEXT are those of a message inside it."""
         if self.decoded:
             return decoded(message, part)
@@ -55,7 +56,7 @@ class Section:
         if part.message is None:
             return None
         if self.what == "TEXT":
-            return sections.text_bytes(message, part, root)
+            return message[part.message.body_start : part.message.body_end]
         return self._header(message[part.message.header_start : part.message.body_start])
 
     def _header(self, header: bytes) -> bytes:
@@ -71,7 +72,7 @@ def decoded(message: bytes, part: Part) -> bytes:
     if encoding in _IDENTITY or part.is_multipart:
         return body
     if encoding == b"quoted-printable":
-        return binascii.a2b_qp(body)
+        return quoted_printable(body)
     if encoding != b"base64":
         raise No("The part has a content transfer encoding that is not known", "UNKNOWN-CTE")
     letters = body.translate(None, _NOT_BASE64)

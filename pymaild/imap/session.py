@@ -147,8 +147,8 @@ class Session:
         finally:
             received.close()
 
-    def line_too_long(self) -> Output:
-        """A line passed the limit. Its tag is lost with it, unless a literal came before."""
+    def line_too_long(self, start: bytes = b"") -> Output:
+        """A line passed the limit: refused by the tag it starts with, or that of the command it goes on with."""
         received, self._input, self._refused = self._input, Input(), None
         too_long = Bad(f"The line is too long: at most {self.line_limit} octets", "TOOBIG")
         if self._dialogue is not None:
@@ -157,7 +157,8 @@ class Session:
             self._dialogue = None
             return self._refusal(request.tag, too_long)
         received.close()
-        return self._refuse(received, too_long) if received.texts else self._refusal(b"*", too_long)
+        received.texts = received.texts or [start if b" " in start else b""]
+        return self._refuse(received, too_long)
 
     def data(self, block: bytes) -> tuple[Output | None, bytes]:
         """Never asked for: IMAP announces every literal's size."""
@@ -301,9 +302,9 @@ class Session:
 
     def _responses(self, request: Request, command: Command, answer: Answer, output: Output) -> Iterator[bytes]:
         """Untagged responses, then the news, then the tagged one; all made while the wire sends them."""
-        tagged = line(request.tag, "OK", answer.text, answer.code)
         try:
             yield from answer.untagged
+            tagged = line(request.tag, "OK", answer.text, answer.code)
         except (Refusal, MailError) as error:
             failed = refusal(error)
             tagged = line(request.tag, failed.word, failed.text, failed.code)

@@ -18,6 +18,7 @@ MAX_LOOKED_AT = 20_000  # octets of a text part that a preview is made of
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _ODD_BASE64 = re.compile(rb"=+(?=[^=])")
 _UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} [^\r\n]*\r?\n")
+_PADDING = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n|\Z)")
 _QUOTED_LINES = re.compile(r"(?m)^(?:>.*|On .{1,100} wrote:|-{2,} ?Original Message ?-{2,})$")
 
 
@@ -35,10 +36,15 @@ def decode(body: bytes, encoding: bytes | None) -> bytes:
         case b"base64":
             return _base64(body)
         case b"quoted-printable":
-            return binascii.a2b_qp(body)
+            return quoted_printable(body)
         case b"x-uuencode" | b"uuencode" | b"x-uue":
             return _uuencode(body)
     return body
+
+
+def quoted_printable(body: bytes) -> bytes:
+    """White space at the end of a line was added on the way: it goes, also behind a soft break. RFC 2045 §6.7 (3)."""
+    return binascii.a2b_qp(_PADDING.sub(b"", body))
 
 
 def _base64(body: bytes) -> bytes:

@@ -83,7 +83,7 @@ class Session:
             output.if_early = _output(_TOO_EARLY)
         return output
 
-    def line_too_long(self) -> Output:
+    def line_too_long(self, start: bytes = b"") -> Output:
         """RFC 5321 §4.5.3.1.4; in an AUTH dialogue RFC 4954 §6."""
         if self._dialogue is not None:
             self._end_dialogue()

@@ -22,7 +22,7 @@ class Echo:
         words = line.partition(b" ")[2].replace(b"|", b"\r\n") + b"\r\n"
         return Output([words], Then.CLOSE if line.startswith(b"close") else Then.COMMAND)
 
-    def line_too_long(self) -> Output:
+    def line_too_long(self, start: bytes = b"") -> Output:
         return Output([b"long\r\n"])
 
     def data(self, block: bytes) -> tuple[Output | None, bytes]:

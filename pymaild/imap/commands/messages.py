@@ -37,14 +37,16 @@ def fetch(session: Session, request: Request) -> Answer:
     request.args.space("what to fetch")
     items = fetch_items(request.args, request.by_uid, session.limits.fetch_items)
     request.args.end()
-    return Answer("Done", untagged=_fetched(request, responses(view, uids, items)))
+    answer = Answer("Done")
+    answer.untagged = _fetched(answer, request, responses(view, uids, items))
+    return answer
 
 
-def _fetched(request: Request, lines: Responses) -> Iterator[bytes]:
-    """A message that is gone is left out; when it was asked for by number, the client hears of it. RFC 2180 §4.1.2."""
+def _fetched(answer: Answer, request: Request, lines: Responses) -> Iterator[bytes]:
+    """A message that is gone is left out; when it was asked for by number, the client hears of it. RFC 2180 §4.1.3."""
     gone = yield from lines
     if gone and not request.by_uid:
-        raise No(GONE, "EXPUNGEISSUED")
+        answer.text, answer.code = GONE, "EXPUNGEISSUED"
 
 
 def store(session: Session, request: Request) -> Answer:
@@ -61,13 +63,8 @@ def store(session: Session, request: Request) -> Answer:
     lines = list(view.new_keywords(rows))
     lines += [] if silent else [view.flags_line(row, request.by_uid) for row in rows]
     view.told.update((row.uid, row.modseq) for row in rows)
-    return Answer("Done", untagged=_stored(lines, gone=len(rows) < len(uids) and not request.by_uid))
-
-
-def _stored(lines: list[bytes], gone: bool) -> Iterator[bytes]:
-    yield from lines
-    if gone:
-        raise No(GONE, "EXPUNGEISSUED")
+    gone = len(rows) < len(uids) and not request.by_uid  # the others are done all the same: RFC 2180 §4.2.1
+    return Answer(GONE, "EXPUNGEISSUED", lines) if gone else Answer("Done", untagged=lines)
 
 
 def _change(args: Parser) -> tuple[FlagChange, bool]:

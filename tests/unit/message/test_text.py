@@ -24,6 +24,7 @@ from pymaild.message.text import decode, html_to_text, part_text, preview, searc
         (b"base64", b"\xff\x00", b""),
         (b"quoted-printable", b"a=3D=\r\nb=zz =e9=E9", b"a=b=zz \xe9\xe9"),
         (b"quoted-printable", b"a=", b"a"),
+        (b"quoted-printable", b"a \t\r\nb= \t\r\nc ", b"a\r\nbc"),
         (b"x-uuencode", b"begin 644 x\r\n%:&5L;&\\ \r\n`\r\nend\r\n", b"hello"),
         (b"x-uuencode", b"begin 644 x\r\nM\x01\x02\r\n", b""),
         (b"8bit", b"a=3D", b"a=3D"),
@@ -80,7 +81,7 @@ def test_hostile_encodings_take_linear_time() -> None:
     start = time.process_time()
     for encoding, body in (
         (b"base64", b"=A" * 300_000), (b"base64", b"A" * 5_000_000), (b"base64", b"=" * 1_000_000),
-        (b"quoted-printable", b"=\n" * 1_000_000), (b"quoted-printable", b"=" * 1_000_000),
+        (b"quoted-printable", b"=\n" * 1_000_000), (b"quoted-printable", b"=" * 1_000_000), (b"quoted-printable", b" \t" * 500_000 + b"x"),
         (b"x-uuencode", b"begin 644 x\n" * 100_000), (b"x-uuencode", b"M" * 1_000_000),
     ):  # fmt: skip
         decode(body, encoding)
