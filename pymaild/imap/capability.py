@@ -55,6 +55,7 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "CHILDREN": _logged_in,  # RFC 3348
     "LIST-EXTENDED": _logged_in,  # RFC 5258
     "LIST-STATUS": _logged_in,  # RFC 5819
+    "STATUS=SIZE": _logged_in,  # RFC 8438
     "SPECIAL-USE": _logged_in,  # RFC 6154
     "CREATE-SPECIAL-USE": _logged_in,  # RFC 6154 §3
     "XLIST": _logged_in,  # what old Outlooks look for; LIST does the same

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pymaild.dialogue import Then
@@ -11,18 +12,47 @@ from pymaild.imap.answers import Answer, Dialogue, Prompt, ok
 from pymaild.imap.errors import Bad, No
 from pymaild.imap.grammar import Parser
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
-from pymaild.mailstore import MailboxState, SpecialUse
+from pymaild.mailstore import Flag, HasFlag, Mailbox, MailboxState, SpecialUse
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
 
 SPECIAL_USES: Final = {f"\\{use.value.upper()}": use for use in SpecialUse}
-STATUS_ITEMS: Final[dict[str, Callable[[MailboxState], int]]] = {
-    "MESSAGES": lambda state: state.messages,
-    "RECENT": lambda state: state.recent,
-    "UIDNEXT": lambda state: state.uidnext,
-    "UIDVALIDITY": lambda state: state.uidvalidity,
-    "UNSEEN": lambda state: state.unseen,
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a status item is worked out from."""
+
+    mailbox: Mailbox
+    state: MailboxState
+    session: Session
+
+
+def _deleted_storage(asked: Asked) -> int:
+    """Octets that EXPUNGE would free. RFC 9208 §4.1.4."""
+    if not asked.state.deleted:
+        return 0
+    return sum(row.size for row in asked.mailbox.rows(asked.mailbox.search(HasFlag(Flag.DELETED))))
+
+
+def _append_limit(asked: Asked) -> int:
+    """The largest message that APPEND takes. RFC 7889 §3.1."""
+    return asked.session.limits.message
+
+
+STATUS_ITEMS: Final[dict[str, Callable[[Asked], int | str]]] = {
+    "MESSAGES": lambda asked: asked.state.messages,
+    "RECENT": lambda asked: asked.state.recent,
+    "UIDNEXT": lambda asked: asked.state.uidnext,
+    "UIDVALIDITY": lambda asked: asked.state.uidvalidity,
+    "UNSEEN": lambda asked: asked.state.unseen,
+    "SIZE": lambda asked: asked.state.size,  # RFC 8438 §2
+    "DELETED": lambda asked: asked.state.deleted,  # RFC 9051 §6.3.11, RFC 9208 §4.1.4
+    "DELETED-STORAGE": _deleted_storage,
+    "HIGHESTMODSEQ": lambda asked: asked.state.highestmodseq,  # RFC 7162 §3.1.7
+    "MAILBOXID": lambda asked: f"({asked.mailbox.mailbox_id})",  # RFC 8474 §4.3
+    "APPENDLIMIT": _append_limit,
 }
 ENABLE_WORDS: Final[frozenset[str]] = frozenset()  # extensions that change what the server says of its own accord
 
@@ -121,8 +151,8 @@ def status_line(session: Session, name: str, items: Sequence[str]) -> bytes:
     """* STATUS "name" (MESSAGES 3). §7.2.4."""
     mailbox = session.store.open(name)
     mailbox.refresh()
-    state = mailbox.state()
-    values = " ".join(f"{item} {STATUS_ITEMS[item](state)}" for item in items)
+    asked = Asked(mailbox, mailbox.state(), session)
+    values = " ".join(f"{item} {STATUS_ITEMS[item](asked)}" for item in items)
     return b"* STATUS %s (%s)\r\n" % (names.quoted(name), values.encode("ascii"))
 
 

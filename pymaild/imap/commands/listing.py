@@ -132,12 +132,14 @@ def _list(session: Session, listing: Listing, verb: str) -> Iterator[bytes]:
         return
     patterns = [names.Pattern(pattern) for pattern in listing.patterns if pattern]
     candidates = _candidates(session, listing)
+    listed = {info.name for info, _ in candidates if any(pattern.matches(info.name) for pattern in patterns)}
     parents: set[str] = set()
-    if listing.recursive:
-        parents = {level for info, _ in candidates if listing.selects(info) for level in _above(info.name)}
+    if listing.recursive:  # for the sake of children that are not listed themselves. RFC 5258 §3.5
+        below = [info.name for info, _ in candidates if info.name not in listed and listing.selects(info)]
+        parents = {level for name in below for level in _above(name)}
     for info, exists in candidates:
         selects = listing.selects(info)
-        if (selects or info.name in parents) and any(pattern.matches(info.name) for pattern in patterns):
+        if (selects or info.name in parents) and info.name in listed:
             yield from _line(session, listing, word, info, exists, selects, info.name in parents)
 
 
@@ -157,9 +159,9 @@ def _line(
 
 
 def _attributes(listing: Listing, word: bytes, info: MailboxInfo, exists: bool) -> Iterator[bytes]:
-    r"""\NonExistent implies \Noselect; old clients know the second only. RFC 5258 §3, RFC 3348 §3, RFC 6154 §2."""
+    r"""\NonExistent implies \Noselect, and is for those who asked with options. RFC 5258 §3, RFC 3348 §3, RFC 6154 §2."""
     if not exists:
-        yield from (b"\\NonExistent", b"\\Noselect") if listing.extended else (b"\\Noselect",)
+        yield b"\\NonExistent" if listing.extended else b"\\Noselect"
     if info.subscribed and (listing.select | listing.wanted) & {"SUBSCRIBED"}:
         yield b"\\Subscribed"
     yield b"\\HasChildren" if info.has_children else b"\\HasNoChildren"
