@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import lru_cache
 
 LEVELS = ("debug", "info", "warning", "error")
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]{1,200}\Z")  # visible ASCII without the quote, the equals sign and the backslash
@@ -34,9 +35,15 @@ def event(what: str, /, level: str = "info", **fields: object) -> None:
     if LEVELS.index(level) < _threshold:
         return
     now = time.time()
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"
+    stamp = f"{_second(int(now))}.{int(now % 1 * 1000):03}Z"
     pairs = "".join(f" {key}={value(item)}" for key, item in fields.items() if item not in ("", None))
     write(f"time={stamp} level={level} event={what}{pairs}\n")
+
+
+@lru_cache(2)
+def _second(second: int) -> str:
+    """A busy server writes thousands of lines in a second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def failure(error: BaseException, /, **fields: object) -> None:
