@@ -189,6 +189,16 @@ class Quota:
     messages_limit: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A message that a client brings, with what it says of it."""
+
+    message: BinaryIO | bytes
+    flags: int = 0
+    keywords: tuple[str, ...] = ()
+    internal_date: int | None = None
+
+
 class FlagChange(Enum):
     """How STORE combines flags. RFC 9051 §6.4.6."""
 
@@ -296,6 +306,22 @@ class DateRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Age:
+    """Came in at least `older`, at most `younger` seconds before now; None: open on that side. RFC 5032."""
+
+    older: int | None = None
+    younger: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameBetween:
+    """Internal date within [first, before), in seconds since 1970 UTC; None: open on that side."""
+
+    first: int | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SizeRange:
     """larger < size < smaller, in octets; None: open on that side."""
 
@@ -323,6 +349,8 @@ Query = (
     | BodyContains
     | TextContains
     | DateRange
+    | Age
+    | CameBetween
     | SizeRange
     | ModseqAtLeast
 )
@@ -377,6 +405,12 @@ class Mailbox(Protocol):
         internal_date: int | None = None,
     ) -> int:
         """Take in a message from its current position to its end; its uid. Raises OverQuota, NoSpace, LimitReached."""
+
+    def append_all(self, uploads: Sequence[Upload]) -> list[int]:
+        """Take in several messages, all or none; their uids, in this order."""
+
+    def replace(self, uid: int, upload: Upload, to: str) -> int:
+        """Take a message into the mailbox `to` and remove `uid` here, in one step; the new uid. Raises MessageGone."""
 
     def change_flags(
         self,

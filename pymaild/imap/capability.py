@@ -62,11 +62,25 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "UNSELECT": _logged_in,  # RFC 3691
     "UIDPLUS": _logged_in,  # RFC 4315
     "MOVE": _logged_in,  # RFC 6851
+    "APPENDLIMIT": _logged_in,  # RFC 7889
+    "MULTIAPPEND": _logged_in,  # RFC 3502
+    "CATENATE": _logged_in,  # RFC 4469
+    "REPLACE": _logged_in,  # RFC 8508
+    "CONDSTORE": _logged_in,  # RFC 7162 §3.1
+    "QRESYNC": _logged_in,  # RFC 7162 §3.2
     "BINARY": _logged_in,  # RFC 3516
+    "ESEARCH": _logged_in,  # RFC 4731
+    "SEARCHRES": _logged_in,  # RFC 5182
+    "WITHIN": _logged_in,  # RFC 5032
     "COMPRESS=DEFLATE": _can_compress,  # RFC 4978
 }
 
 
 def capabilities(session: Session) -> str:
     """The words of now."""
-    return " ".join(word for word, holds in CAPABILITIES.items() if holds(session))
+    return " ".join(_value(session, word) for word, holds in CAPABILITIES.items() if holds(session))
+
+
+def _value(session: Session, word: str) -> str:
+    """APPENDLIMIT says its number with it. RFC 7889 §3."""
+    return f"{word}={session.limits.message}" if word == "APPENDLIMIT" else word

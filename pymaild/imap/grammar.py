@@ -58,6 +58,10 @@ class Parser:
         """Whether nothing is left."""
         return self._at >= len(self._text) and self._line >= len(self._literals)
 
+    def is_done(self) -> bool:
+        """Whether nothing is left but blanks, and nothing is still to come."""
+        return not self._text[self._at :].strip(b" ") and self._line == len(self._texts) - 1
+
     def accept(self, token: bytes) -> bool:
         """Take these octets (letters in any case) if they come next."""
         end = self._at + len(token)
@@ -78,7 +82,7 @@ class Parser:
 
     def end(self) -> None:
         """Nothing more; blanks that some clients leave at the end do no harm."""
-        if self._text[self._at :].strip(b" ") or self._line < len(self._literals):
+        if not self.is_done():
             raise Bad("Expected the end of the command, but there are more arguments")
 
     def _take(self, pattern: re.Pattern[bytes], what: str) -> bytes:
@@ -166,7 +170,9 @@ class Parser:
         return int(digits)
 
     def sequence_set(self) -> sequences.Ranges:
-        """1:4,7,9:* as written."""
+        """1:4,7,9:* as written; or $, the saved result. RFC 5182 §3."""
+        if self.accept(b"$"):
+            return sequences.SAVED
         return sequences.parse(self._take(_SET, "a message set such as 1:5,8,10:*"))
 
     # ---- what only mail has

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from pymaild.imap import sequences
 from pymaild.imap.errors import Bad, No
 from pymaild.imap.grammar import Parser
 from pymaild.imap.view import View
 from pymaild.mailstore import (
     AddressContains,
+    Age,
     All,
     And,
     BodyContains,
@@ -24,6 +26,7 @@ from pymaild.mailstore import (
     HasFlag,
     HasKeyword,
     HeaderContains,
+    ModseqAtLeast,
     Not,
     Or,
     Query,
@@ -52,6 +55,7 @@ class Program:
     keys_left: int
     charset: str = ""
     depth: int = 0
+    by_modseq: bool = False  # MODSEQ was asked for, so the answer tells the highest one. RFC 7162 §3.1.5
 
     def text(self) -> str:
         """A string to look for. Without CHARSET it is ASCII; UTF-8 is taken too, as clients send it."""
@@ -75,19 +79,19 @@ class Program:
 Key = Callable[[Program], Query]
 
 
-def program(args: Parser, view: View, limit: int) -> Query:
-    """[SP CHARSET SP astring] 1*(SP search-key). §9 (search)."""
-    reading = Program(args, view, limit)
-    args.space("a search key")
+def program(reading: Program) -> Query:
+    """[CHARSET SP astring SP] search-key *(SP search-key), to the end of the command. §9 (search)."""
+    args = reading.args
     if args.accept(b"CHARSET "):
-        reading.charset = _charset(args)
+        reading.charset = charset(args)
         args.space("a search key")
     query = _keys(reading)
     args.end()
     return query
 
 
-def _charset(args: Parser) -> str:
+def charset(args: Parser) -> str:
+    """The name of a charset that programs can be written in. §6.4.4."""
     name = args.astring("a charset").decode("ascii", "replace").upper()
     if name not in CHARSETS:
         raise No("The search cannot be read in this charset", f"BADCHARSET ({' '.join(CHARSETS)})")
@@ -112,8 +116,8 @@ def _key(reading: Program) -> Query:
         query = reading.nested(lambda: _keys(reading))
         args.expect(b")", ") or a space and another search key")
         return query
-    if args.peek().isdigit() or args.peek() == b"*":
-        return Uids(tuple(reading.view.uid_ranges(args.sequence_set(), by_uid=False)))
+    if args.peek().isdigit() or args.peek() in (b"*", b"$"):
+        return _numbers(reading)
     key = KEYS.get(args.word("a search key"))
     if key is None:
         raise Bad("This server knows no such search key")
@@ -133,6 +137,16 @@ def _flag(flag: Flag) -> Key:
 
 def _no_flag(flag: Flag) -> Key:
     return _fixed(Not(HasFlag(flag)))
+
+
+def _numbers(reading: Program) -> Query:
+    """Message numbers; those that no message has find nothing. RFC 5182 §2.2: or $."""
+    view, ranges = reading.view, reading.args.sequence_set()
+    if ranges == sequences.SAVED:
+        return Uids(tuple(view.uid_ranges(ranges, by_uid=True)))
+    size = len(view.uids)
+    here = [(low, min(high, size)) for low, high in sequences.resolve(ranges, size) if 0 < low <= size]
+    return Uids(tuple((view.uids[low - 1], view.uids[high - 1]) for low, high in here))
 
 
 def _recent(reading: Program) -> Query:
@@ -170,6 +184,29 @@ def _size(reading: Program) -> int:
     return reading.args.number("a number of octets", (1 << 63) - 1)
 
 
+def _interval(reading: Program) -> int:
+    """A number of seconds. RFC 5032 §4."""
+    reading.args.space("a number of seconds")
+    seconds = reading.args.number("a number of seconds")
+    if not seconds:
+        raise Bad("Expected a number of seconds, at least 1")
+    return seconds
+
+
+def _modseq(reading: Program) -> Query:
+    """MODSEQ [entry-name type] number; one modseq stands for all flags of a message here. RFC 7162 §3.1.5."""
+    args = reading.args
+    args.space("a modseq")
+    if args.peek() == b'"':
+        args.string("the name of a flag")
+        args.space("priv, shared or all")
+        if args.word("priv, shared or all") not in ("PRIV", "SHARED", "ALL"):
+            raise Bad("Expected priv, shared or all")
+        args.space("a modseq")
+    reading.by_modseq = True
+    return ModseqAtLeast(args.number("a modseq", (1 << 63) - 1))
+
+
 def _uid(reading: Program) -> Query:
     reading.args.space("a message set")
     return Uids(tuple(reading.view.uid_ranges(reading.args.sequence_set(), by_uid=True)))
@@ -198,10 +235,12 @@ KEYS: Final[dict[str, Key]] = {
     "FROM": _address("from"),
     "HEADER": _header,
     "KEYWORD": _keyword,
+    "MODSEQ": _modseq,
     "LARGER": lambda reading: SizeRange(larger=_size(reading)),
     "NEW": lambda reading: And((_recent(reading), Not(HasFlag(Flag.SEEN)))),
     "NOT": lambda reading: Not(_inner(reading)),
     "OLD": lambda reading: Not(_recent(reading)),
+    "OLDER": lambda reading: Age(older=_interval(reading)),
     "ON": _date(DateOf.INTERNAL, begins=True, ends=1),
     "OR": _or,
     "RECENT": _recent,
@@ -221,4 +260,5 @@ KEYS: Final[dict[str, Key]] = {
     "UNFLAGGED": _no_flag(Flag.FLAGGED),
     "UNKEYWORD": lambda reading: Not(_keyword(reading)),
     "UNSEEN": _no_flag(Flag.SEEN),
+    "YOUNGER": lambda reading: Age(younger=_interval(reading)),
 }

@@ -10,6 +10,7 @@ from pymaild.imap.errors import Bad
 MAX_NUMBER = 0xFFFFFFFF
 Range = tuple[int, int]
 Ranges = tuple[Range, ...]  # as written; 0 stands for *
+SAVED: Ranges = ()  # $, what the last SEARCH RETURN (SAVE) found. RFC 5182 §2.2
 
 
 def number(digits: bytes) -> int:

@@ -20,10 +20,11 @@ from pymaild.mailstore import Mailbox, MailboxState, Row
 class View:
     """Sequence number n is the message uids[n - 1]."""
 
-    def __init__(self, mailbox: Mailbox, read_only: bool) -> None:
+    def __init__(self, mailbox: Mailbox, read_only: bool, enabled: set[str] | None = None) -> None:
         mailbox.refresh()
         self.mailbox = mailbox
         self.read_only = read_only
+        self.enabled = set() if enabled is None else enabled  # the session's: ENABLE changes it while the view lives
         self.initial: MailboxState = mailbox.state()  # before the uids: what changes in between is told by sync()
         first = self.initial.uidnext if read_only else mailbox.claim_recent()
         self.uids: array[int] = array("I", mailbox.uids())
@@ -33,12 +34,24 @@ class View:
         self.modseq = self.initial.highestmodseq
         self.keywords = self.initial.keywords
         self.told: dict[int, int] = {}  # uid -> modseq of flags the client knows already (its own STORE)
+        self.saved: array[int] = array("I")  # uids that $ stands for. RFC 5182 §2.1
         self._gone: set[int] = set()  # expunged, and the client does not know yet
+        self._modseq_told = self.condstore
 
     # ---- numbers
 
     def __len__(self) -> int:
         return len(self.uids)
+
+    @property
+    def condstore(self) -> bool:
+        """Whether FETCH of changed flags has MODSEQ. RFC 7162 §3.1."""
+        return "CONDSTORE" in self.enabled
+
+    @property
+    def qresync(self) -> bool:
+        """Whether VANISHED stands for EXPUNGE. RFC 7162 §3.2.10."""
+        return "QRESYNC" in self.enabled
 
     @property
     def largest_uid(self) -> int:
@@ -67,6 +80,8 @@ class View:
     def uid_ranges(self, ranges: sequences.Ranges, by_uid: bool) -> list[sequences.Range]:
         """A message set as ranges of uids. Numbers that do not exist: BAD; uids that do not: nothing. §6.4.8."""
         size = len(self.uids)
+        if ranges == sequences.SAVED:
+            return [(uid, uid) for uid in self.saved]
         if by_uid:
             return sequences.resolve(ranges, self.largest_uid)
         if not size and all(0 in pair for pair in ranges):
@@ -100,6 +115,13 @@ class View:
         yield from self.new_keywords(changes.rows)
         yield from self._flags(changed, with_uids)
         self.told.clear()
+        if self.condstore and not self._modseq_told:
+            self._modseq_told = True
+            yield self.highestmodseq()
+
+    def highestmodseq(self) -> bytes:
+        """Up to where the client knows everything. RFC 7162 §3.1.2.1."""
+        return ok(f"HIGHESTMODSEQ {self.modseq}", "Changes up to here are told")
 
     def _claim(self, arrived: Sequence[int]) -> list[int]:
         """Decide which new messages are recent here; more may have come while we asked. §2.3.2."""
@@ -118,8 +140,9 @@ class View:
         return more
 
     def _expunged(self) -> Iterator[bytes]:
-        """EXPUNGE from the highest number down, so that no number shifts another. §7.4.1."""
-        numbers = self.numbers(sorted(self._gone))
+        """EXPUNGE from the highest number down, so that no number shifts another, §7.4.1; or VANISHED, RFC 7162 §3.2.10."""
+        uids = self.known(sorted(self._gone))
+        numbers = self.numbers(uids)
         self.recent -= self._gone
         self._gone.clear()
         kept: array[int] = array("I")
@@ -128,8 +151,10 @@ class View:
             kept += self.uids[start : number - 1]
             start = number
         self.uids = kept + self.uids[start:]
-        for number in reversed(numbers):
-            yield b"* %d EXPUNGE\r\n" % number
+        if self.qresync and uids:
+            yield b"* VANISHED %s\r\n" % sequences.compact(uids)
+        elif not self.qresync:
+            yield from (b"* %d EXPUNGE\r\n" % number for number in reversed(numbers))
 
     def new_keywords(self, rows: Iterable[Row]) -> Iterator[bytes]:
         """A keyword the client has not heard of is announced before it is used. §7.2.6."""
@@ -151,8 +176,11 @@ class View:
             if self.told.get(row.uid) != row.modseq and self.numbers((row.uid,)):
                 yield self.flags_line(row, with_uids)
 
-    def flags_line(self, row: Row, with_uid: bool) -> bytes:
-        """* 3 FETCH (FLAGS (\\Seen)). §7.4.2."""
-        flags = flags_list(row.flags, row.keywords, row.uid in self.recent)
-        uid = b"UID %d " % row.uid if with_uid else b""
-        return b"* %d FETCH (%sFLAGS %s)\r\n" % (self.number(row.uid), uid, flags)
+    def flags_line(self, row: Row, with_uid: bool, silent: bool = False) -> bytes:
+        """* 3 FETCH (FLAGS (\\Seen)). §7.4.2; UID and MODSEQ for those who enabled them, RFC 7162 §3.2.4, §3.1."""
+        items = [b"UID %d" % row.uid] if with_uid or self.qresync else []
+        if not silent:
+            items.append(b"FLAGS " + flags_list(row.flags, row.keywords, row.uid in self.recent))
+        if self.condstore:
+            items.append(b"MODSEQ (%d)" % row.modseq)
+        return b"* %d FETCH (%s)\r\n" % (self.number(row.uid), b" ".join(items))

@@ -6,7 +6,7 @@ Every step narrows a set of uids, cheap keys first, so that the expensive ones s
 from __future__ import annotations
 
 import json
-import unicodedata
+import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,9 +14,11 @@ from typing import Any, Protocol  # Any: each answer takes its own kind of query
 
 from pymaild.mailstore import (
     AddressContains,
+    Age,
     All,
     And,
     BodyContains,
+    CameBetween,
     Column,
     DateOf,
     DateRange,
@@ -35,11 +37,12 @@ from pymaild.mailstore import (
     Uids,
 )
 from pymaild.message import addresses, fields
+from pymaild.message.casemap import casemap
 from pymaild.message.text import searchable_body, searchable_header
 from pymaild.message.words import decode_words
 
 MAX_DEPTH = 100  # of NOT, OR and brackets within each other
-RowKey = HasFlag | HasKeyword | DateRange | SizeRange | ModseqAtLeast  # what a row alone can tell
+RowKey = HasFlag | HasKeyword | DateRange | CameBetween | SizeRange | ModseqAtLeast  # what a row alone can tell
 DAY = 86_400
 
 
@@ -62,11 +65,11 @@ class Source(Protocol):
         """The whole message."""
 
 
-def evaluate(query: Query, source: Source) -> list[int]:
-    """The uids a query holds for, rising."""
+def evaluate(query: Query, source: Source, clock: Callable[[], float] = time.time) -> list[int]:
+    """The uids a query holds for, rising; `clock` says what "now" is for keys that speak of age."""
     if _deeper_than(query, MAX_DEPTH):
         raise LimitReached("5.5.4", "The search has too many levels of brackets, NOT and OR")
-    return sorted(_Search(source).hold(query, None))
+    return sorted(_Search(source, int(clock())).hold(query, None))
 
 
 def _deeper_than(query: Query, limit: int) -> bool:
@@ -82,11 +85,6 @@ def _children(query: Query) -> tuple[Query, ...]:
     if isinstance(query, And | Or):
         return query.keys
     return (query.key,) if isinstance(query, Not) else ()
-
-
-def fold(text: str) -> str:
-    """Text as it is compared: without case, and composed and decomposed letters the same."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
 
 
 def cost(query: Query) -> int:
@@ -112,8 +110,9 @@ Some = set[int] | None  # None: every message of the mailbox
 class _Search:
     """One search; remembers the uids of the mailbox, so that all keys speak of the same messages."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, now: int) -> None:
         self.source = source
+        self.now = now
         self.all = source.uids()
 
     def everything(self, some: Some) -> set[int]:
@@ -125,6 +124,12 @@ class _Search:
 
     def _date(self, query: DateRange, some: Some) -> set[int]:
         return self._sent(query, some) if query.of is DateOf.SENT else self._row(query, True, some)
+
+    def _age(self, query: Age, some: Some) -> set[int]:
+        """Exactly that old is both: older and younger. RFC 5032 §2."""
+        first = None if query.younger is None else self.now - query.younger
+        before = None if query.older is None else self.now - query.older + 1
+        return self._row(CameBetween(first, before), True, some)
 
     def _row(self, key: RowKey, holds: bool, some: Some) -> set[int]:
         found = set(self.source.having(key, holds))
@@ -170,13 +175,13 @@ class _Search:
         return {uid for uid, day in dates.items() if (first is None or day >= first) and (before is None or day < before)}
 
     def _in_header(self, query: HeaderContains | AddressContains, some: Some) -> set[int]:
-        text = fold(query.text)
+        text = casemap(query.text)
         bodies = _with_addresses if isinstance(query, AddressContains) else searchable_header
         mark = query.name.encode("utf-8", "replace").lower()
         found = set()
         for uid, (header,) in self.source.columns(sorted(self.everything(some)), [Column.HEADER]):
             block = header or self._header(uid)
-            if mark in block.lower() and any(text in fold(body) for body in bodies(block, query.name)):
+            if mark in block.lower() and any(text in casemap(body) for body in bodies(block, query.name)):
                 found.add(uid)
         return found
 
@@ -190,12 +195,12 @@ class _Search:
 
     def _in_message(self, query: BodyContains | TextContains, some: Some) -> set[int]:
         texts = _whole_texts if isinstance(query, TextContains) else searchable_body
-        text = fold(query.text)
+        text = casemap(query.text)
         return {uid for uid in sorted(self.everything(some)) if self._has(uid, text, texts)}
 
     def _has(self, uid: int, text: str, texts: Callable[[bytes], Iterable[str]]) -> bool:
         try:
-            return any(text in fold(part) for part in texts(self.source.read(uid)))
+            return any(text in casemap(part) for part in texts(self.source.read(uid)))
         except MessageGone:
             return False
 
@@ -210,7 +215,9 @@ _ANSWERS: dict[type[Query], Callable[[_Search, Any, Some], set[int]]] = {
     HasKeyword: lambda search, query, some: search._row(query, True, some),
     SizeRange: lambda search, query, some: search._row(query, True, some),
     ModseqAtLeast: lambda search, query, some: search._row(query, True, some),
+    CameBetween: lambda search, query, some: search._row(query, True, some),
     DateRange: _Search._date,
+    Age: _Search._age,
     HeaderContains: _Search._in_header,
     AddressContains: _Search._in_header,
     BodyContains: _Search._in_message,

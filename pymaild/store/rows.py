@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Sequence
 
 from pymaild.mailstore import (
+    CameBetween,
     Changes,
     Column,
     DateOf,
@@ -34,7 +35,7 @@ _THESE = " WHERE key IN (SELECT value FROM json_each(?))"
 _FILE = (
     "SELECT key & 4294967295, name, size, flags, keywords, others, internal_date, modseq FROM message JOIN file USING (key)"
 )
-RowKey = HasFlag | HasKeyword | DateRange | SizeRange | ModseqAtLeast
+RowKey = HasFlag | HasKeyword | DateRange | CameBetween | SizeRange | ModseqAtLeast
 File = tuple[int, str, int, int, int, str, int, int]
 
 
@@ -222,6 +223,8 @@ def _condition(box: Box, key: RowKey) -> tuple[str, list[int]]:
             return "modseq >= ?", [key.modseq]
         case SizeRange():
             return _between("size > ?", key.larger, "size < ?", key.smaller)
+        case CameBetween():
+            return _between("internal_date >= ?", key.first, "internal_date < ?", key.before)
         case DateRange():
             column = "save_date" if key.of is DateOf.SAVED else "internal_date"
             first, before = (None if day is None else day * 86_400 for day in (key.first, key.before))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pymaild.imap.commands import anystate, append, authenticated, listing, messages, notauthenticated, selected
+from pymaild.imap.commands import anystate, append, authenticated, listing, messages, notauthenticated, searching, selected
 from pymaild.imap.table import Commands
 
 COMMANDS: Final[Commands] = {
@@ -13,4 +13,5 @@ COMMANDS: Final[Commands] = {
     **append.COMMANDS,
     **selected.COMMANDS,
     **messages.COMMANDS,
+    **searching.COMMANDS,
 }

@@ -1,4 +1,4 @@
-"""Messages of the selected mailbox, by number or by uid: FETCH, STORE, SEARCH, COPY, MOVE. RFC 3501 §6.4."""
+"""Messages of the selected mailbox, by number or by uid: FETCH, STORE, COPY, MOVE. RFC 3501 §6.4."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pymaild.imap.answers import Answer, ok
 from pymaild.imap.commands.append import flags_argument, target
 from pymaild.imap.commands.selected import refuse_read_only
 from pymaild.imap.errors import Bad, No
-from pymaild.imap.fetch import Responses, fetch_items, responses
+from pymaild.imap.fetch import Modifiers, Responses, fetch_items, fetch_modifiers, responses
 from pymaild.imap.grammar import Parser
-from pymaild.imap.search import program
+from pymaild.imap.resync import modseq, vanished
 from pymaild.imap.sequences import compact
 from pymaild.imap.table import Command, Commands, Request, State
 from pymaild.imap.view import View
@@ -32,39 +32,83 @@ def _messages(view: View, request: Request) -> list[int]:
 
 def fetch(session: Session, request: Request) -> Answer:
     """Parts of messages; they are read while they are sent. §6.4.5."""
-    view = session.selected
-    uids = _messages(view, request)
-    request.args.space("what to fetch")
-    items = fetch_items(request.args, request.by_uid, session.limits.fetch_items)
-    request.args.end()
+    view, args = session.selected, request.args
+    args.space("a message set")
+    ranges = args.sequence_set()
+    uids = view.select(ranges, request.by_uid)
+    args.space("what to fetch")
+    items = fetch_items(args, request.by_uid, session.limits.fetch_items)
+    modifiers = fetch_modifiers(args, items)
+    args.end()
+    _check_vanished(session, request, modifiers)
+    if "MODSEQ" in items.names:
+        session.enable("CONDSTORE")
+    earlier: list[bytes] = []
+    if modifiers.changed_since is not None:
+        changes = view.mailbox.changes(modifiers.changed_since)
+        uids = sorted({row.uid for row in changes.rows}.intersection(uids))
+        earlier += vanished(view, changes.vanished, ranges) if modifiers.vanished else ()
     answer = Answer("Done")
-    answer.untagged = _fetched(answer, request, responses(view, uids, items))
+    answer.untagged = _fetched(answer, request, earlier, responses(view, uids, items))
     return answer
 
 
-def _fetched(answer: Answer, request: Request, lines: Responses) -> Iterator[bytes]:
+def _check_vanished(session: Session, request: Request, modifiers: Modifiers) -> None:
+    """VANISHED goes with UID FETCH and CHANGEDSINCE, after ENABLE QRESYNC. RFC 7162 §3.2.6."""
+    if not modifiers.vanished:
+        return
+    if "QRESYNC" not in session.enabled:
+        raise Bad("Enable QRESYNC first")
+    if not request.by_uid or modifiers.changed_since is None:
+        raise Bad("VANISHED is for UID FETCH with CHANGEDSINCE")
+
+
+def _fetched(answer: Answer, request: Request, earlier: list[bytes], lines: Responses) -> Iterator[bytes]:
     """A message that is gone is left out; when it was asked for by number, the client hears of it. RFC 2180 §4.1.3."""
+    yield from earlier
     gone = yield from lines
     if gone and not request.by_uid:
         answer.text, answer.code = GONE, "EXPUNGEISSUED"
 
 
 def store(session: Session, request: Request) -> Answer:
-    """Change flags. §6.4.6."""
+    """Change flags, §6.4.6; perhaps only where they did not change since: RFC 7162 §3.1.3."""
     view, args = session.selected, request.args
     uids = _messages(view, request)
     args.space("FLAGS, +FLAGS or -FLAGS")
+    unchanged_since = _unchanged_since(args)
     change, silent = _change(args)
     args.space("a list of flags")
     flags, keywords = flags_argument(_flags(args))
     args.end()
     refuse_read_only(view)
-    rows, _ = view.mailbox.change_flags(uids, change, flags, keywords)
+    if unchanged_since is not None:
+        session.enable("CONDSTORE")
+    rows, refused = view.mailbox.change_flags(uids, change, flags, keywords, unchanged_since)
     lines = list(view.new_keywords(rows))
-    lines += [] if silent else [view.flags_line(row, request.by_uid) for row in rows]
+    if not silent or view.condstore:  # MODSEQ is told even then: RFC 7162 §3.1.3
+        lines += [view.flags_line(row, request.by_uid, silent) for row in rows]
     view.told.update((row.uid, row.modseq) for row in rows)
+    if refused:
+        return Answer("Some messages have changed since", _modified(view, request, refused), lines)
     gone = len(rows) < len(uids) and not request.by_uid  # the others are done all the same: RFC 2180 §4.2.1
     return Answer(GONE, "EXPUNGEISSUED", lines) if gone else Answer("Done", untagged=lines)
+
+
+def _unchanged_since(args: Parser) -> int | None:
+    """[(UNCHANGEDSINCE 12345) SP]. RFC 7162 §7 (store-modifier)."""
+    if not args.accept(b"("):
+        return None
+    args.expect(b"UNCHANGEDSINCE ", "UNCHANGEDSINCE and a mod-sequence")
+    since = modseq(args)
+    args.expect(b")", ")")
+    args.space("FLAGS, +FLAGS or -FLAGS")
+    return since
+
+
+def _modified(view: View, request: Request, refused: list[int]) -> str:
+    """The messages that were left alone, by number or by uid. RFC 7162 §3.1.3."""
+    return f"MODIFIED {compact(refused if request.by_uid else view.numbers(refused)).decode('ascii')}"
 
 
 def _change(args: Parser) -> tuple[FlagChange, bool]:
@@ -85,15 +129,6 @@ def _flags(args: Parser) -> list[str]:
     return words
 
 
-def search(session: Session, request: Request) -> Answer:
-    """The messages a program of keys holds for. §6.4.4."""
-    view = session.selected
-    query = program(request.args, view, session.limits.search_keys)
-    found = view.mailbox.search(query)
-    numbers = view.known(found) if request.by_uid else view.numbers(found)
-    return Answer("Done", untagged=(b" ".join([b"* SEARCH", *(b"%d" % n for n in numbers)]) + b"\r\n",))
-
-
 def copy(session: Session, request: Request) -> Answer:
     """Copy messages to another mailbox: all of them or none. §6.4.7."""
     view, uids, name = _copy_arguments(session, request)
@@ -104,7 +139,10 @@ def move(session: Session, request: Request) -> Answer:
     """Copy, and remove here; COPYUID comes before the EXPUNGEs. RFC 6851 §3, §4.3."""
     view, uids, name = _copy_arguments(session, request)
     refuse_read_only(view)
-    return _copied(uids, name, view.mailbox.move, in_tag=False)
+    answer = _copied(uids, name, view.mailbox.move, in_tag=False)
+    if answer.untagged and view.qresync:
+        answer.code = lambda: f"HIGHESTMODSEQ {view.modseq}"  # RFC 7162 §3.2.7, RFC 6851 §4.4
+    return answer
 
 
 def _copy_arguments(session: Session, request: Request) -> tuple[View, list[int], str]:
@@ -132,12 +170,10 @@ def _copied(uids: list[int], name: str, run: Callable[[Sequence[int], str], Copi
 COMMANDS: Final[Commands] = {
     "FETCH": Command(fetch, State.SELECTED, "RFC 3501 §6.4.5", keeps_numbers=True),
     "STORE": Command(store, State.SELECTED, "RFC 3501 §6.4.6", keeps_numbers=True),
-    "SEARCH": Command(search, State.SELECTED, "RFC 3501 §6.4.4", keeps_numbers=True),
     "COPY": Command(copy, State.SELECTED, "RFC 3501 §6.4.7"),
     "MOVE": Command(move, State.SELECTED, "RFC 6851 §3.1"),
     "UID FETCH": Command(fetch, State.SELECTED, "RFC 3501 §6.4.8", by_uid=True),
     "UID STORE": Command(store, State.SELECTED, "RFC 3501 §6.4.8", by_uid=True),
-    "UID SEARCH": Command(search, State.SELECTED, "RFC 3501 §6.4.8", by_uid=True),
     "UID COPY": Command(copy, State.SELECTED, "RFC 3501 §6.4.8", by_uid=True),
     "UID MOVE": Command(move, State.SELECTED, "RFC 6851 §3.2", by_uid=True),
 }
