@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,10 +19,11 @@ class Answer:
     """A command that was done: untagged lines, then OK with this text.
 
     The untagged lines are drained lazily; what makes them may still raise Refusal, or change the text and the code.
+    A code that is a function is asked when everything else has been said.
     """
 
     text: str
-    code: str = ""
+    code: str | Callable[[], str] = ""
     untagged: Iterable[bytes] = ()
     then: Then = Then.COMMAND
 

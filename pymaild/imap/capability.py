@@ -51,6 +51,7 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "ID": _always,  # RFC 2971
     "ENABLE": _always,  # RFC 5161
     "IDLE": _always,  # RFC 2177
+    "COMPRESS=DEFLATE": _can_compress,  # RFC 4978
     "NAMESPACE": _logged_in,  # RFC 2342
     "CHILDREN": _logged_in,  # RFC 3348
     "LIST-EXTENDED": _logged_in,  # RFC 5258
@@ -72,7 +73,6 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "ESEARCH": _logged_in,  # RFC 4731
     "SEARCHRES": _logged_in,  # RFC 5182
     "WITHIN": _logged_in,  # RFC 5032
-    "COMPRESS=DEFLATE": _can_compress,  # RFC 4978
 }
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from pymaild.imap.answers import flags_list, internal_date
 from pymaild.imap.errors import Bad
 from pymaild.imap.grammar import Parser
+from pymaild.imap.resync import modseq
 from pymaild.imap.section import Section, binary_section, section
 from pymaild.imap.view import View
 from pymaild.mailstore import Column, Flag, FlagChange, Mailbox, MessageGone, Row
@@ -29,6 +30,7 @@ class Fetched:
 
     row: Row
     recent: bool
+    condstore: bool
     columns: dict[Column, bytes]
     mailbox: Mailbox
     _message: bytes | None = None
@@ -57,6 +59,10 @@ class Item:
 
 def _flags(fetched: Fetched) -> Pieces:
     return [b"FLAGS " + flags_list(fetched.row.flags, fetched.row.keywords, fetched.recent)]
+
+
+def _modseq(fetched: Fetched) -> Pieces:
+    return [b"MODSEQ (%d)" % fetched.row.modseq]
 
 
 def _column(name: bytes, column: Column) -> Item:
@@ -136,6 +142,7 @@ ITEMS: Final[dict[str, Callable[[Parser], Item]]] = {
     "UID": _fixed(Item(lambda fetched: [b"UID %d" % fetched.row.uid])),
     "INTERNALDATE": _fixed(Item(lambda fetched: [b"INTERNALDATE " + internal_date(fetched.row.internal_date)])),
     "RFC822.SIZE": _fixed(Item(lambda fetched: [b"RFC822.SIZE %d" % fetched.row.size])),
+    "MODSEQ": _fixed(Item(_modseq)),
     "ENVELOPE": _fixed(_column(b"ENVELOPE", Column.ENVELOPE)),
     "BODYSTRUCTURE": _fixed(_column(b"BODYSTRUCTURE", Column.BODYSTRUCTURE)),
     "BODY": _body,
@@ -183,6 +190,47 @@ def fetch_items(args: Parser, by_uid: bool, limit: int) -> Items:
     return found
 
 
+@dataclass(slots=True)
+class Modifiers:
+    """What stands behind the items. RFC 4466 §2.5."""
+
+    changed_since: int | None = None
+    vanished: bool = False
+
+
+def _changed_since(args: Parser, modifiers: Modifiers) -> None:
+    args.space("a mod-sequence")
+    modifiers.changed_since = modseq(args)
+
+
+def _vanished(args: Parser, modifiers: Modifiers) -> None:
+    modifiers.vanished = True
+
+
+MODIFIERS: Final[dict[str, Callable[[Parser, Modifiers], None]]] = {
+    "CHANGEDSINCE": _changed_since,  # RFC 7162 §3.1.4.1
+    "VANISHED": _vanished,  # RFC 7162 §3.2.6
+}
+
+
+def fetch_modifiers(args: Parser, items: Items) -> Modifiers:
+    """[SP (CHANGEDSINCE 12345 VANISHED)]; with CHANGEDSINCE the answers have MODSEQ. RFC 7162 §3.1.4.1."""
+    found = Modifiers()
+    if args.accept(b" "):
+        args.items("a fetch modifier", lambda: _take_modifier(args, found), limit=10)
+    if found.changed_since is not None and "MODSEQ" not in items.names:
+        items.items.append(ITEMS["MODSEQ"](args))
+        items.names.add("MODSEQ")
+    return found
+
+
+def _take_modifier(args: Parser, found: Modifiers) -> None:
+    read = MODIFIERS.get(args.word("a fetch modifier"))
+    if read is None:
+        raise Bad(f"Expected a fetch modifier: {' '.join(MODIFIERS)}")
+    read(args, found)
+
+
 def _take(args: Parser, found: Items, macros: bool = False) -> None:
     name = args.item_name()
     for each in MACROS.get(name, (name,)) if macros else (name,):
@@ -213,7 +261,8 @@ def responses(view: View, uids: Sequence[int], items: Items) -> Responses:
                 continue
             values = dict(zip(wanted, columns.get(uid, ()), strict=True))
             try:
-                line = _response(Fetched(row, uid in view.recent, values, view.mailbox), items, uid in seen)
+                fetched = Fetched(row, uid in view.recent, view.condstore, values, view.mailbox)
+                line = _response(fetched, items, uid in seen)
             except MessageGone:
                 gone = True
                 continue
@@ -224,13 +273,15 @@ def responses(view: View, uids: Sequence[int], items: Items) -> Responses:
 
 
 def _response(fetched: Fetched, items: Items, seen: bool) -> Pieces:
-    """All items with spaces between; FLAGS too when \\Seen was set by this. §6.4.5."""
+    """All items with spaces between; FLAGS too when \\Seen was set by this, §6.4.5, and MODSEQ, RFC 7162 §3.1.4.2."""
     line: Pieces = []
     for item in items.items:
         line += item.pieces(fetched)
         line.append(b" ")
     if seen and "FLAGS" not in items.names:
-        return line + _flags(fetched)
+        line += [*_flags(fetched), b" "]
+    if seen and fetched.condstore and "MODSEQ" not in items.names:
+        line += [*_modseq(fetched), b" "]
     line.pop()
     return line
 

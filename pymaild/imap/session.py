@@ -67,6 +67,7 @@ class Session:
         self.spool = spool
         self.state = State.NOT_AUTHENTICATED
         self.compressed = False
+        self.enabled: set[str] = set()  # what the client has switched on: RFC 5161
         self.view: View | None = None
         self.on_change: Callable[[], None] | None = None  # set by the wire; called from any thread during IDLE
         self.failed_logins = 0
@@ -105,7 +106,7 @@ class Session:
 
     def select(self, mailbox: Mailbox, read_only: bool) -> View:
         """-> selected. §3.3."""
-        self.view = View(mailbox, read_only)
+        self.view = View(mailbox, read_only, self.enabled)
         self.state = State.SELECTED
         return self.view
 
@@ -114,6 +115,10 @@ class Session:
         if self.view is not None:
             self.view = None
             self.state = State.AUTHENTICATED
+
+    def enable(self, extension: str) -> None:
+        """Switch on what changes the server's answers; QRESYNC brings CONDSTORE. RFC 5161 §3.1, RFC 7162 §3.2.3."""
+        self.enabled.update({"CONDSTORE", extension} if extension == "QRESYNC" else {extension})
 
     def changed(self) -> None:
         """The selected mailbox changed while the client idles: the wire is told, and will call wake()."""
@@ -302,13 +307,13 @@ class Session:
 
     def _responses(self, request: Request, command: Command, answer: Answer, output: Output) -> Iterator[bytes]:
         """Untagged responses, then the news, then the tagged one; all made while the wire sends them."""
+        tagged = _done(request, answer)
         try:
             yield from answer.untagged
-            tagged = line(request.tag, "OK", answer.text, answer.code)
         except (Refusal, MailError) as error:
             failed = refusal(error)
-            tagged = line(request.tag, failed.word, failed.text, failed.code)
-        yield from self._with_news(command, (tagged,), output)
+            tagged = iter((line(request.tag, failed.word, failed.text, failed.code),))
+        yield from self._with_news(command, tagged, output)
 
     def _with_news(self, command: Command, tagged: Iterable[bytes], output: Output) -> Iterator[bytes]:
         """What changed in the selected mailbox, and then the tagged response. §5.2."""
@@ -365,6 +370,12 @@ def _out_of_place(command: Command, state: State) -> str:
     if state is State.NOT_AUTHENTICATED:
         return "Log in first"
     return "Select a mailbox first" if command.states & State.SELECTED else "This command is for before the login only"
+
+
+def _done(request: Request, answer: Answer) -> Iterator[bytes]:
+    """The tagged OK, made when it is sent."""
+    code = answer.code() if callable(answer.code) else answer.code
+    yield line(request.tag, "OK", answer.text, code)
 
 
 def _bye(text: str, code: str = "") -> Output:

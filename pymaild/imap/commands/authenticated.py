@@ -54,7 +54,9 @@ STATUS_ITEMS: Final[dict[str, Callable[[Asked], int | str]]] = {
     "MAILBOXID": lambda asked: f"({asked.mailbox.mailbox_id})",  # RFC 8474 §4.3
     "APPENDLIMIT": _append_limit,
 }
-ENABLE_WORDS: Final[frozenset[str]] = frozenset()  # extensions that change what the server says of its own accord
+ENABLE_WORDS: Final[frozenset[str]] = frozenset(
+    {"CONDSTORE", "QRESYNC"}
+)  # extensions that change what the server says of its own accord
 
 
 def mailbox_argument(args: Parser) -> str:
@@ -171,6 +173,8 @@ def enable(session: Session, request: Request) -> Answer:
     if not words:
         raise Bad("Expected a space and then a capability")
     enabled = [word for word in words if word in ENABLE_WORDS]
+    for word in enabled:
+        session.enable(word)
     return Answer("Done", untagged=(" ".join(["* ENABLED", *enabled]).encode("ascii") + b"\r\n",))
 
 

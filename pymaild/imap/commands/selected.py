@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from pymaild.imap import resync
 from pymaild.imap.answers import Answer, ok
-from pymaild.imap.commands.authenticated import mailbox_argument
-from pymaild.imap.errors import No
+from pymaild.imap.errors import Bad, No
+from pymaild.imap.grammar import Parser
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request, State
 from pymaild.imap.view import View
 
@@ -27,11 +28,38 @@ def examine(session: Session, request: Request) -> Answer:
 
 def _open(session: Session, request: Request, read_only: bool) -> Answer:
     """Whatever comes of it, the mailbox that was selected before is not selected any more. §6.3.1."""
-    name = mailbox_argument(request.args)
+    args = request.args
+    args.space("a mailbox name")
+    name = args.mailbox()
+    client = _parameters(session, args)
+    args.end()
     closed = [ok("CLOSED", "The mailbox that was selected is closed")] if session.view is not None else []
     session.unselect()
     view = session.select(session.store.open(name), read_only)
-    return Answer("Mailbox opened", "READ-ONLY" if read_only else "READ-WRITE", untagged=(*closed, *_description(view)))
+    lines = (*closed, *_description(view), *(resync.responses(view, client) if client else ()))
+    return Answer("Mailbox opened", "READ-ONLY" if read_only else "READ-WRITE", untagged=lines)
+
+
+def _parameters(session: Session, args: Parser) -> resync.Known | None:
+    """[SP (CONDSTORE QRESYNC (...))]; what the client knows, if it says so. RFC 4466 §2.1."""
+    if not args.accept(b" "):
+        return None
+    found: list[resync.Known | None] = args.items("CONDSTORE or QRESYNC", lambda: _parameter(session, args), limit=10)
+    return next((known for known in found if known is not None), None)
+
+
+def _parameter(session: Session, args: Parser) -> resync.Known | None:
+    """CONDSTORE, RFC 7162 §3.1.8; QRESYNC, which must have been enabled: §3.2.5."""
+    word = args.word("CONDSTORE or QRESYNC")
+    if word == "CONDSTORE":
+        session.enable(word)
+        return None
+    if word != "QRESYNC":
+        raise Bad("Expected CONDSTORE or QRESYNC")
+    if word not in session.enabled:
+        raise Bad("Enable QRESYNC first")
+    args.space("what is known of the mailbox")
+    return resync.known(args)
 
 
 def _description(view: View) -> Iterator[bytes]:
@@ -43,6 +71,7 @@ def _description(view: View) -> Iterator[bytes]:
         yield ok(f"UNSEEN {view.number(state.first_unseen)}", "First message without \\Seen")
     yield ok(f"UIDVALIDITY {state.uidvalidity}", "UIDs are valid")
     yield ok(f"UIDNEXT {max(state.uidnext, view.largest_uid + 1)}", "Predicted next UID")
+    yield ok(f"HIGHESTMODSEQ {state.highestmodseq}", "Every message has a mod-sequence")
 
 
 def check(session: Session, request: Request) -> Answer:
@@ -77,8 +106,10 @@ def expunge(session: Session, request: Request) -> Answer:
         ranges = request.args.sequence_set()
     request.args.end()
     refuse_read_only(view)
-    view.mailbox.expunge(None if ranges is None else view.select(ranges, by_uid=True))
-    return Answer("Done")
+    gone = view.mailbox.expunge(None if ranges is None else view.select(ranges, by_uid=True))
+    if not gone or not view.qresync:
+        return Answer("Done")
+    return Answer("Done", lambda: f"HIGHESTMODSEQ {view.modseq}")  # RFC 7162 §3.2.7
 
 
 def refuse_read_only(view: View) -> None:
