@@ -119,7 +119,7 @@ def open_directory(config: Config) -> Directory:
         )
     if not os.access(config.database, os.R_OK | os.W_OK):
         raise NotInitialised(f"{config.database} may not be written: run this as root or as its owner")
-    return Directory(config.database, config.server.hostname)
+    return Directory(config.database, config.server.hostname, fresh=0.02)
 
 
 def owner(config: Config) -> tuple[int, int] | None:

@@ -37,6 +37,7 @@ from pymaild.servers.running import DRAIN, Running, Surroundings, listening
 from pymaild.servers.trace import Write, to_file, to_stderr
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1)
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _CHORES = "chores"
 _CHORES_EVERY = 600.0  # seconds
 _BACK_OFF = (0.1, 30.0)  # seconds before a child that died at once is started again: the first time, and at most
@@ -237,11 +238,13 @@ class Supervisor:
         """In a child: wait for a signal that ends it; None: time is up. The supervisor's death counts as SIGTERM."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            arrived = signal.sigtimedwait((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), 1.0)
-            if arrived and arrived.si_signo == signal.SIGHUP:
+            arrived = signal.sigtimedwait(_ENDING, 1.0)
+            # A stop or a tracer that interrupts the wait past its end makes CPython answer with garbage, not None.
+            number = arrived.si_signo if arrived else 0
+            if number == signal.SIGHUP:
                 reload(self.config, self.around)
-            elif arrived:
-                return signal.Signals(arrived.si_signo)
+            elif number in _ENDING:
+                return signal.Signals(number)
             if os.getppid() != self._pid:
                 return signal.SIGTERM
         return None

@@ -7,6 +7,7 @@ changes a domain, account or alias: the table `generation` holds a number that e
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -84,13 +85,20 @@ class _Entry:
 
 
 class Directory:
-    """Implements flow.Directory over pymaild.sqlite3. `cost` is that of passwords.COST; tests take a lower one."""
+    """Implements flow.Directory over pymaild.sqlite3. `cost` is that of passwords.COST; tests take a lower one.
 
-    def __init__(self, path: Path, hostname: str = "", cost: int = COST) -> None:
+    `fresh` is for how many seconds an answer may be given without asking whether another process changed something: a
+    server under load asks several times for each message. What this process changes shows at once.
+    """
+
+    def __init__(self, path: Path, hostname: str = "", cost: int = COST, fresh: float = 0.0) -> None:
         self.hostname = hostname.lower()
         self.database = Database(path)
         self._login = Login(self.database, cost)
+        self._fresh = fresh
+        self._asked = -math.inf
         self._entries: dict[str, _Entry] = {}
+        self._quotas: dict[str, int | None] = {}
         self._domains: frozenset[str] = frozenset()
         self._version = self._generation = -1
 
@@ -175,12 +183,16 @@ class Directory:
 
     def _refresh(self) -> None:
         """Forget what is remembered if a domain, account or alias has changed, here or in another process."""
+        now = time.monotonic()
+        if now < self._asked + self._fresh:
+            return
         version = self.database.version()
+        self._asked = now
         if version == self._version:
             return
         generation = int(str(self.database.read("SELECT number FROM generation")[0][0]))
         if generation != self._generation:
-            self._entries = {}
+            self._entries, self._quotas = {}, {}
             self._domains = frozenset(str(name) for (name,) in self.database.read("SELECT name FROM domains"))
             self._generation = generation
         self._version = version
@@ -190,6 +202,7 @@ class Directory:
         with self.database.write() as connection:
             yield connection
             connection.execute("UPDATE generation SET number = number + 1")
+        self._asked = -math.inf
 
     # ---- domains
 
@@ -283,8 +296,13 @@ class Directory:
 
     def quota_of(self, account: str, default: int = 0) -> int:
         """The octets that an account may keep; 0: no limit."""
-        rows = self.database.read("SELECT quota FROM accounts WHERE address = ?", (account,))
-        return default if not rows or rows[0][0] is None else int(rows[0][0])
+        self._refresh()
+        quotas = self._quotas  # as in _step(): an old answer must not be remembered after a change
+        if account not in quotas:
+            rows = self.database.read("SELECT quota FROM accounts WHERE address = ?", (account,))
+            quotas[account] = int(rows[0][0]) if rows and rows[0][0] is not None else None
+        own = quotas[account]
+        return default if own is None else own
 
     def addresses(self, account: str) -> list[str]:
         """The addresses an account may write as, its own first; catch-alls name none."""

@@ -17,45 +17,54 @@ class CertificateError(Exception):
 
 
 class Contexts:
-    """One context for each service, so that a session ticket of one is worth nothing at another (THREATS T071).
+    """One context for each service, so that a session ticket of one is worth nothing at another.
 
-    Every context looks for the name the client asks for (SNI) in `names`; without a hit it shows the first certificate.
+    Listeners keep the context they got. At each handshake it hands over to the one for the name the client asks for (SNI,
+    from `names`), or else to the newest of its service: a renewed certificate is a new context, because loading it into
+    one in use would, for a moment, leave a certificate with the wrong key and fail the handshakes of that moment.
     """
 
     def __init__(self, certificate: Path, key: Path, minimum: str = "1.2") -> None:
         self.certificate, self.key = certificate, key
         self.names: dict[str, dict[str, ssl.SSLContext]] = {service: {} for service in SERVICES}
-        _check(certificate, key)
-        self._contexts = {service: self._context(service, minimum) for service in SERVICES}
+        self._minimum = minimum
+        self._newest: dict[str, ssl.SSLContext] = {}
         self.reload()
+        self._fronts = {service: self._front(service) for service in SERVICES}
 
     def __getitem__(self, service: str) -> ssl.SSLContext:
-        return self._contexts[service]
+        return self._fronts[service]
 
     def reload(self) -> None:
         """Read the files again: new connections get the new certificate. Raises CertificateError, then nothing changed."""
-        _check(self.certificate, self.key)
-        for context in self._contexts.values():
-            context.load_cert_chain(self.certificate, self.key)
+        self._newest = {service: self._loaded(service) for service in SERVICES}
 
-    def _context(self, service: str, minimum: str) -> ssl.SSLContext:
+    def _loaded(self, service: str) -> ssl.SSLContext:
+        context = self._context(service)
+        _load(context, self.certificate, self.key)
+        return context
+
+    def _context(self, service: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = _VERSIONS[minimum]
+        context.minimum_version = _VERSIONS[self._minimum]
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
         context.set_alpn_protocols({"http": ["http/1.1"], "imap": ["imap"]}.get(service, ["smtp"]))
+        return context
+
+    def _front(self, service: str) -> ssl.SSLContext:
+        context = self._context(service)
 
         def chosen(sock: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-            if own := self.names[service].get((name or "").lower()):
-                sock.context = own
+            sock.context = self.names[service].get((name or "").lower()) or self._newest[service]
 
         context.sni_callback = chosen
         return context
 
 
-def _check(certificate: Path, key: Path) -> None:
-    """Load the pair into a context of its own first, so that a bad pair never reaches one in use."""
+def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Load a certificate and its key, or say what is wrong with them."""
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key)
     except FileNotFoundError as error:
         missing = error.filename or (key if certificate.exists() else certificate)
         raise CertificateError(f"{missing} is missing: `pymaild init` makes a first certificate") from None

@@ -1,4 +1,4 @@
-"""The supervisor and its workers: start, replacement, reload, end. DESIGN section 6; sd_notify(3), sd_listen_fds(3)."""
+"""The supervisor and its workers: start, replacement, reload, end. sd_notify(3), sd_listen_fds(3)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,22 @@ def test_a_dead_worker_is_replaced(tmp_path: Path) -> None:
         until(lambda: worker not in daemon.children() and len(daemon.children()) == 2)
         with smtp(daemon.port("smtp")) as client:
             client.sendmail("x@example.net", [ANN], MESSAGE)
+
+
+def test_a_worker_that_was_stopped_for_a_while_goes_on(tmp_path: Path) -> None:
+    """A tracer, a debugger or a suspended machine interrupts the wait for signals past its end."""
+    with Daemon(write_config(tmp_path)) as daemon:
+        children = daemon.children()
+        for pid in children:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(1.2)  # longer than a child waits for a signal at a time
+        for pid in children:
+            os.kill(pid, signal.SIGCONT)
+        with smtp(daemon.port("smtp")) as client:
+            client.sendmail("x@example.net", [ANN], MESSAGE)
+        time.sleep(0.2)  # a child that fell over would be on its way out by now
+        assert daemon.children() == children
+        assert not daemon.logged("traceback")
 
 
 def test_sigterm_lets_a_message_finish_and_says_farewell_to_the_idle(tmp_path: Path) -> None:
