@@ -163,6 +163,7 @@ class Column(Enum):
     BODYSTRUCTURE = "bodystructure"
     SUMMARY = "summary"  # JSON for lists: from, to, subject, date, preview, has_attachment, message_id, references
     HEADER = "header"  # the header block up to and with the empty line, at most 64 KiB; empty when it is longer
+    SORTING = "sorting"  # JSON: what it is sorted and threaded by (message/sorting.py)
     PARTS = "parts"  # JSON: part number -> byte offsets (message/structure.py)
 
 
@@ -390,6 +391,9 @@ class Mailbox(Protocol):
 
     def read(self, uid: int) -> bytes:
         """The whole message, exact. Raises MessageGone."""
+
+    def digests(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """SHA-256 of each message that is there."""
 
     def changes(self, since: int) -> Changes:
         """What changed after modseq `since`."""

@@ -69,6 +69,10 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "REPLACE": _logged_in,  # RFC 8508
     "CONDSTORE": _logged_in,  # RFC 7162 §3.1
     "QRESYNC": _logged_in,  # RFC 7162 §3.2
+    "SAVEDATE": _logged_in,  # RFC 8514
+    "PREVIEW": _logged_in,  # RFC 8970
+    "OBJECTID": _logged_in,  # RFC 8474
+    "UNAUTHENTICATE": _logged_in,  # RFC 8437
     "BINARY": _logged_in,  # RFC 3516
     "ESEARCH": _logged_in,  # RFC 4731
     "SEARCHRES": _logged_in,  # RFC 5182

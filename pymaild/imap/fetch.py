@@ -7,6 +7,7 @@ message, however many are fetched.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +17,7 @@ from pymaild.imap.errors import Bad
 from pymaild.imap.grammar import Parser
 from pymaild.imap.resync import modseq
 from pymaild.imap.section import Section, binary_section, section
+from pymaild.imap.values import string
 from pymaild.imap.view import View
 from pymaild.mailstore import Column, Flag, FlagChange, Mailbox, MessageGone, Row
 
@@ -33,6 +35,7 @@ class Fetched:
     condstore: bool
     columns: dict[Column, bytes]
     mailbox: Mailbox
+    digest: bytes = b""
     _message: bytes | None = None
 
     @property
@@ -55,6 +58,7 @@ class Item:
     pieces: Callable[[Fetched], Pieces]
     column: Column | None = None
     sees: bool = False  # fetching it sets \\Seen
+    digest: bool = False  # it is made of the message's SHA-256
 
 
 def _flags(fetched: Fetched) -> Pieces:
@@ -63,6 +67,31 @@ def _flags(fetched: Fetched) -> Pieces:
 
 def _modseq(fetched: Fetched) -> Pieces:
     return [b"MODSEQ (%d)" % fetched.row.modseq]
+
+
+def _save_date(fetched: Fetched) -> Pieces:
+    saved = fetched.row.save_date
+    return [b"SAVEDATE " + (internal_date(saved) if saved else b"NIL")]
+
+
+def _email_id(fetched: Fetched) -> Pieces:
+    return [b"EMAILID (%s)" % email_id(fetched.digest).encode("ascii") if fetched.digest else b"EMAILID NIL"]
+
+
+def email_id(digest: bytes) -> str:
+    """The same for every copy of a message: it is made of its SHA-256. RFC 8474 §5.1."""
+    return "M" + digest[:20].hex()
+
+
+def _preview(args: Parser) -> Item:
+    """PREVIEW, or PREVIEW (LAZY): it is in the index, so the lazy one is no different. RFC 8970 §3."""
+    args.accept(b" (LAZY)")
+    return Item(lambda fetched: [b"PREVIEW " + _preview_text(fetched.columns[Column.SUMMARY])], Column.SUMMARY)
+
+
+def _preview_text(summary: bytes) -> bytes:
+    text: str = json.loads(summary)["preview"] if summary else ""
+    return string(text.encode("utf-8", "replace"))
 
 
 def _column(name: bytes, column: Column) -> Item:
@@ -143,6 +172,10 @@ ITEMS: Final[dict[str, Callable[[Parser], Item]]] = {
     "INTERNALDATE": _fixed(Item(lambda fetched: [b"INTERNALDATE " + internal_date(fetched.row.internal_date)])),
     "RFC822.SIZE": _fixed(Item(lambda fetched: [b"RFC822.SIZE %d" % fetched.row.size])),
     "MODSEQ": _fixed(Item(_modseq)),
+    "SAVEDATE": _fixed(Item(_save_date)),  # RFC 8514 §4.3
+    "EMAILID": _fixed(Item(_email_id, digest=True)),  # RFC 8474 §5.1
+    "THREADID": _fixed(Item(lambda fetched: [b"THREADID NIL"])),  # RFC 8474 §5.2
+    "PREVIEW": _preview,
     "ENVELOPE": _fixed(_column(b"ENVELOPE", Column.ENVELOPE)),
     "BODYSTRUCTURE": _fixed(_column(b"BODYSTRUCTURE", Column.BODYSTRUCTURE)),
     "BODY": _body,
@@ -169,6 +202,11 @@ class Items:
     def columns(self) -> list[Column]:
         """What the index is asked for."""
         return list({item.column: None for item in self.items if item.column is not None})
+
+    @property
+    def digest(self) -> bool:
+        """Whether the messages' checksums are needed."""
+        return any(item.digest for item in self.items)
 
     @property
     def sees(self) -> bool:
@@ -253,6 +291,7 @@ def responses(view: View, uids: Sequence[int], items: Items) -> Responses:
         rows = {row.uid: row for row in view.mailbox.rows(batch)}
         seen = _see(view, rows, items)
         wanted = items.columns
+        digests = view.mailbox.digests(batch) if items.digest else {}
         columns = dict(view.mailbox.columns(batch, wanted)) if wanted else {}
         for uid in batch:
             row = rows.get(uid)
@@ -261,7 +300,7 @@ def responses(view: View, uids: Sequence[int], items: Items) -> Responses:
                 continue
             values = dict(zip(wanted, columns.get(uid, ()), strict=True))
             try:
-                fetched = Fetched(row, uid in view.recent, view.condstore, values, view.mailbox)
+                fetched = Fetched(row, uid in view.recent, view.condstore, values, view.mailbox, digests.get(uid, b""))
                 line = _response(fetched, items, uid in seen)
             except MessageGone:
                 gone = True

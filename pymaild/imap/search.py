@@ -12,6 +12,7 @@ from typing import Final
 
 from pymaild.imap import sequences
 from pymaild.imap.errors import Bad, No
+from pymaild.imap.fetch import email_id
 from pymaild.imap.grammar import Parser
 from pymaild.imap.view import View
 from pymaild.mailstore import (
@@ -212,6 +213,24 @@ def _uid(reading: Program) -> Query:
     return Uids(tuple(reading.view.uid_ranges(reading.args.sequence_set(), by_uid=True)))
 
 
+def _email_id(reading: Program) -> Query:
+    """EMAILID objectid. RFC 8474 §6."""
+    wanted, view = _object_id(reading), reading.view
+    found = [uid for uid, digest in sorted(view.mailbox.digests(view.uids).items()) if email_id(digest) == wanted]
+    return Uids(tuple((uid, uid) for uid in found))
+
+
+def _thread_id(reading: Program) -> Query:
+    """THREADID objectid: no message has one. RFC 8474 §6."""
+    _object_id(reading)
+    return Not(All())
+
+
+def _object_id(reading: Program) -> str:
+    reading.args.space("an object id")
+    return reading.args.atom("an object id")
+
+
 def _inner(reading: Program) -> Query:
     reading.args.space("a search key")
     return reading.nested(lambda: _key(reading))
@@ -230,6 +249,7 @@ KEYS: Final[dict[str, Key]] = {
     "BODY": lambda reading: BodyContains(reading.text()),
     "CC": _address("cc"),
     "DELETED": _flag(Flag.DELETED),
+    "EMAILID": _email_id,
     "DRAFT": _flag(Flag.DRAFT),
     "FLAGGED": _flag(Flag.FLAGGED),
     "FROM": _address("from"),
@@ -244,6 +264,10 @@ KEYS: Final[dict[str, Key]] = {
     "ON": _date(DateOf.INTERNAL, begins=True, ends=1),
     "OR": _or,
     "RECENT": _recent,
+    "SAVEDATESUPPORTED": _fixed(All()),  # RFC 8514 §4.3
+    "SAVEDBEFORE": _date(DateOf.SAVED, begins=False, ends=0),
+    "SAVEDON": _date(DateOf.SAVED, begins=True, ends=1),
+    "SAVEDSINCE": _date(DateOf.SAVED, begins=True, ends=None),
     "SEEN": _flag(Flag.SEEN),
     "SENTBEFORE": _date(DateOf.SENT, begins=False, ends=0),
     "SENTON": _date(DateOf.SENT, begins=True, ends=1),
@@ -252,6 +276,7 @@ KEYS: Final[dict[str, Key]] = {
     "SMALLER": lambda reading: SizeRange(smaller=_size(reading)),
     "SUBJECT": lambda reading: HeaderContains("subject", reading.text()),
     "TEXT": lambda reading: TextContains(reading.text()),
+    "THREADID": _thread_id,
     "TO": _address("to"),
     "UID": _uid,
     "UNANSWERED": _no_flag(Flag.ANSWERED),

@@ -104,6 +104,14 @@ class Session:
         self._store = self.backend.store(account)
         self.state = State.AUTHENTICATED
 
+    def unauthenticate(self) -> None:
+        """Back to not authenticated; TLS and compression stay, what was enabled does not. RFC 8437 §2."""
+        self.unselect()
+        self.client.account = ""
+        self._store = None
+        self.enabled.clear()
+        self.state = State.NOT_AUTHENTICATED
+
     def select(self, mailbox: Mailbox, read_only: bool) -> View:
         """-> selected. §3.3."""
         self.view = View(mailbox, read_only, self.enabled)

@@ -162,7 +162,9 @@ class Connection:
         sent = self.stream.send(pieces)
         if sent:
             self._be_patient()
-        if self.client.account != before:
+        if before and not self.client.account:
+            self._opened = time.monotonic()  # IMAP UNAUTHENTICATE: time for another login
+        elif self.client.account != before:
             log.event("login", session=self.client.session_id, account=self.client.account, ip=self.client.ip)
         return sent
 

@@ -20,6 +20,7 @@ from pymaild.mailstore import (
     Query,
     Row,
     StorageFailed,
+    Upload,
 )
 from pymaild.store import delivery, files, index, names, rows, scan, transfer
 from pymaild.store.engine import Engine
@@ -143,6 +144,14 @@ class OpenMailbox:
                 found = self._columns(some, wanted)
             yield from found.items()
 
+    def digests(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """SHA-256 of each message; made now where a rebuild of the index left it out."""
+        found = self._ask(lambda db, box: rows.digests(db, box, uids))
+        missing = [uid for uid, digest in found.items() if digest is None]
+        if missing and self.render(missing):
+            found = self._ask(lambda db, box: rows.digests(db, box, uids))
+        return {uid: digest for uid, digest in found.items() if digest is not None}
+
     def _columns(self, some: Sequence[int], wanted: Sequence[Column]) -> dict[int, tuple[bytes, ...]]:
         return self._ask(lambda db, box: rows.columns(db, box, some, wanted))
 
@@ -193,6 +202,18 @@ class OpenMailbox:
         """Take in a message; its uid."""
         folder = self._folder()
         return delivery.deliver(self._engine, folder, message, b"", flags, tuple(keywords), internal_date)
+
+    def append_all(self, uploads: Sequence[Upload]) -> list[int]:
+        """Take in several messages, all or none."""
+        return delivery.deliver_all(self._engine, self._folder(), uploads)
+
+    def replace(self, uid: int, upload: Upload, to: str) -> int:
+        """Take a message into the mailbox `to` and remove `uid` here, in one step. RFC 8508."""
+        name = names.canonical(to)
+        target = self._engine.read(lambda db: index.box_by_name(db, name))
+        if target is None:
+            raise NoSuchMailbox
+        return delivery.replace(self._engine, self._id, uid, (target.mailbox_id, target.folder), upload)
 
     def _folder(self) -> tuple[str, str]:
         """The id and the directory, which another session may have renamed."""

@@ -35,6 +35,7 @@ _THESE = " WHERE key IN (SELECT value FROM json_each(?))"
 _FILE = (
     "SELECT key & 4294967295, name, size, flags, keywords, others, internal_date, modseq FROM message JOIN file USING (key)"
 )
+_DIGEST = "SELECT key & 4294967295, sha256 FROM file"
 RowKey = HasFlag | HasKeyword | DateRange | CameBetween | SizeRange | ModseqAtLeast
 File = tuple[int, str, int, int, int, str, int, int]
 
@@ -172,9 +173,14 @@ def columns(
     return {row[0]: row[1:] for row in db.execute(sql, (keys(box, some),))}
 
 
+def digests(db: sqlite3.Connection, box: Box, some: Sequence[int]) -> dict[int, bytes | None]:
+    """SHA-256 of some messages; None: it is not known yet."""
+    return dict(db.execute(_DIGEST + _THESE, (keys(box, some),)).fetchall())
+
+
 _INSERT_RENDERED = (
     f"INSERT OR REPLACE INTO rendered (key, {', '.join(column.value for column in COLUMNS)})"  # noqa: S608
-    " SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM message WHERE key = ?)"
+    f" SELECT ?, {', '.join('?' for _ in COLUMNS)} WHERE EXISTS (SELECT 1 FROM message WHERE key = ?)"
 )
 
 

@@ -9,7 +9,7 @@ from pymaild.dialogue import Then
 from pymaild.imap.answers import Answer, line
 from pymaild.imap.capability import capabilities
 from pymaild.imap.grammar import Parser
-from pymaild.imap.table import ANY, Command, Commands, Request
+from pymaild.imap.table import ANY, LOGGED_IN, Command, Commands, Request
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -38,6 +38,13 @@ def logout(session: Session, request: Request) -> Answer:
     return Answer("Goodbye", untagged=(line(b"*", "BYE", "The client has logged out"),), then=Then.CLOSE)
 
 
+def unauthenticate(session: Session, request: Request) -> Answer:
+    """Log out and stay, so that another account can log in on this connection. RFC 8437 §2."""
+    request.args.end()
+    session.unauthenticate()
+    return Answer("Logged out", f"CAPABILITY {capabilities(session)}")
+
+
 def identify(session: Session, request: Request) -> Answer:
     """ID: who the programs are; what the client says is read and forgotten. RFC 2971 §3.1."""
     args = request.args
@@ -56,5 +63,6 @@ COMMANDS: Final[Commands] = {
     "CAPABILITY": Command(capability, ANY, "RFC 3501 §6.1.1"),
     "NOOP": Command(noop, ANY, "RFC 3501 §6.1.2"),
     "LOGOUT": Command(logout, ANY, "RFC 3501 §6.1.3"),
+    "UNAUTHENTICATE": Command(unauthenticate, LOGGED_IN, "RFC 8437 §2"),
     "ID": Command(identify, ANY, "RFC 2971 §3.1"),
 }

@@ -81,7 +81,7 @@ def create(session: Session, request: Request) -> Answer:
     use = _use(args) if args.accept(b" ") else None
     args.end()
     session.store.create(name, use)
-    return Answer("Mailbox created")
+    return Answer("Mailbox created", f"MAILBOXID ({_id_of(session, name)})")  # RFC 8474 §4.1
 
 
 def _use(args: Parser) -> SpecialUse | None:

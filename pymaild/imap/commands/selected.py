@@ -72,6 +72,7 @@ def _description(view: View) -> Iterator[bytes]:
     yield ok(f"UIDVALIDITY {state.uidvalidity}", "UIDs are valid")
     yield ok(f"UIDNEXT {max(state.uidnext, view.largest_uid + 1)}", "Predicted next UID")
     yield ok(f"HIGHESTMODSEQ {state.highestmodseq}", "Every message has a mod-sequence")
+    yield ok(f"MAILBOXID ({view.mailbox.mailbox_id})", "The id stays when the mailbox is renamed")
 
 
 def check(session: Session, request: Request) -> Answer:
