@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,11 +91,18 @@ class Directory:
     server under load asks several times for each message. What this process changes shows at once.
     """
 
-    def __init__(self, path: Path, hostname: str = "", cost: int = COST, fresh: float = 0.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        hostname: str = "",
+        cost: int = COST,
+        fresh: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.hostname = hostname.lower()
         self.database = Database(path)
         self._login = Login(self.database, cost)
-        self._fresh = fresh
+        self._fresh, self._clock = fresh, clock
         self._asked = -math.inf
         self._entries: dict[str, _Entry] = {}
         self._quotas: dict[str, int | None] = {}
@@ -183,13 +190,15 @@ class Directory:
 
     def _refresh(self) -> None:
         """Forget what is remembered if a domain, account or alias has changed, here or in another process."""
-        now = time.monotonic()
+        now = self._clock()
         if now < self._asked + self._fresh:
             return
         version = self.database.version()
-        self._asked = now
-        if version == self._version:
-            return
+        if version != self._version:
+            self._look(version)
+        self._asked = now  # last of all: until then other threads look for themselves
+
+    def _look(self, version: int) -> None:
         generation = int(str(self.database.read("SELECT number FROM generation")[0][0]))
         if generation != self._generation:
             self._entries, self._quotas = {}, {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from pymaild.accounts.database import Value
 from pymaild.accounts.directory import MAX_MEMBERS, Directory, DirectoryError
 from pymaild.accounts.names import BadName, domain_key
 from pymaild.envelope import Address
@@ -240,3 +243,46 @@ def test_a_broken_disk_is_a_temporary_failure(tmp_path: Path) -> None:
     with pytest.raises(MailError) as raised:
         Directory(tmp_path / "pymaild.sqlite3", cost=4).is_local("example.org")
     assert raised.value.temporary
+
+
+def test_while_one_thread_looks_another_does_not_answer_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was just started is asked by many threads at once."""
+    with closing(Directory(tmp_path / "pymaild.sqlite3", cost=4)) as first:
+        first.add_domain("example.org")
+    started = Directory(tmp_path / "pymaild.sqlite3", cost=4, fresh=60)
+    looking, go_on = threading.Event(), threading.Event()
+    read = started.database.read
+
+    def slow(sql: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+        if threading.current_thread() is slow_one:
+            looking.set()
+            go_on.wait(10)
+        return read(sql, values)
+
+    monkeypatch.setattr(started.database, "read", slow)
+    slow_one = threading.Thread(target=started.is_local, args=("example.org",))
+    slow_one.start()
+    looking.wait(10)
+    try:
+        assert started.is_local("example.org")
+    finally:
+        go_on.set()
+        slow_one.join()
+        started.close()
+
+
+def test_what_another_process_changes_shows_when_the_last_look_is_old(tmp_path: Path) -> None:
+    now = [1000.0]
+    mine = Directory(tmp_path / "pymaild.sqlite3", cost=4, fresh=5, clock=lambda: now[0])
+    other = Directory(tmp_path / "pymaild.sqlite3", cost=4)
+    with closing(mine), closing(other):
+        assert not mine.is_local("example.org")
+        other.add_domain("example.org")
+        now[0] += 4.9
+        assert not mine.is_local("example.org")
+        now[0] += 0.2
+        assert mine.is_local("example.org")
+        mine.add_domain("example.net")
+        assert mine.is_local("example.net"), "what this process changes shows at once"
