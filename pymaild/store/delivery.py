@@ -7,11 +7,12 @@ messages run side by side and the order of uids is the order in which messages b
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from pymaild.mailstore import NoSuchMailbox, StoreError
-from pymaild.store import files
+from pymaild.mailstore import MessageGone, NoSuchMailbox, StoreError, Upload
+from pymaild.store import files, rows
 from pymaild.store.engine import Engine
 from pymaild.store.files import Written
 from pymaild.store.index import Box
@@ -45,16 +46,7 @@ def deliver(
     internal_date: int | None = None,
 ) -> int:
     """Take in one message; `folder` is the mailbox's id and its directory. Returns the uid when it is durable."""
-    limits = engine.limits(engine.address)
-    date = int(time.time()) if internal_date is None else min(max(internal_date, EARLIEST), LATEST)
-    tmp = f"{engine.directory}/{folder[1]}/tmp"  # noqa: S108 - the mailbox's own
-    try:
-        written = files.write(tmp, engine.uniques.token(), files.pieces_of(message, trace), date)
-    except StoreError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise NoSuchMailbox from error
-        raise
-    arrival = Arrival(folder[0], written, flags, keywords, date, limits)
+    arrival = _write(engine, folder, Upload(message, flags, keywords, internal_date), trace)
     engine.waiting.append(arrival)
     with engine.turn:
         if not arrival.done:
@@ -63,6 +55,74 @@ def deliver(
         raise arrival.error
     engine.unrendered = True
     return arrival.uid
+
+
+def _write(engine: Engine, folder: tuple[str, str], upload: Upload, trace: bytes = b"") -> Arrival:
+    """Bring a message into the tmp/ of its mailbox, durable."""
+    limits = engine.limits(engine.address)
+    wanted = upload.internal_date
+    date = int(time.time()) if wanted is None else min(max(wanted, EARLIEST), LATEST)
+    tmp = f"{engine.directory}/{folder[1]}/tmp"  # noqa: S108 - the mailbox's own
+    try:
+        written = files.write(tmp, engine.uniques.token(), files.pieces_of(upload.message, trace), date)
+    except StoreError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise NoSuchMailbox from error
+        raise
+    return Arrival(folder[0], written, upload.flags, upload.keywords, date, limits)
+
+
+def deliver_all(engine: Engine, folder: tuple[str, str], uploads: Sequence[Upload]) -> list[int]:
+    """Take in several messages in one transaction: all or none. RFC 3502 §6.3.11."""
+    arrivals: list[Arrival] = []
+    try:
+        for upload in uploads:
+            arrivals.append(_write(engine, folder, upload))
+        with engine.writing() as tx:
+            for arrival in arrivals:
+                _insert(tx, arrival)
+    finally:
+        _tidy(arrivals)
+    engine.unrendered = True
+    return [arrival.uid for arrival in arrivals]
+
+
+def replace(engine: Engine, source_id: str, uid: int, folder: tuple[str, str], upload: Upload) -> int:
+    """A new message comes and an old one goes, in one transaction; only what it adds counts. RFC 8508 §3.4."""
+    arrival = _write(engine, folder, upload)
+    try:
+        with engine.writing() as tx:
+            source = tx.box(source_id)
+            tx.look(source)
+            old = rows.file_rows(tx.db, source, [uid])
+            if not old:
+                raise MessageGone
+            tx.admit(arrival.written.size - old[0][2], 0, arrival.limits)
+            _insert(tx, arrival, admitted=True)
+            tx.doom(source, f"cur/{rows.file_name(old[0])}")
+            tx.vanish(source, [uid])
+    finally:
+        _tidy([arrival])
+    engine.unrendered = True
+    return arrival.uid
+
+
+def _insert(tx: Transaction, arrival: Arrival, admitted: bool = False) -> None:
+    """Place one message, and its rows."""
+    try:
+        row = _placed(tx, tx.box(arrival.mailbox_id), arrival, int(time.time()), admitted)
+    except FileNotFoundError:
+        raise NoSuchMailbox from None
+    arrival.done = True
+    tx.db.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", row[:7])
+    tx.db.execute("INSERT INTO file VALUES (?, ?, '', ?)", (row[0], *row[7:]))
+
+
+def _tidy(arrivals: Iterable[Arrival]) -> None:
+    """What did not get out of tmp/ is removed; what did, and was undone, is gone already."""
+    for arrival in arrivals:
+        if not arrival.done:
+            files.remove(arrival.written.path)
 
 
 def _waiting(engine: Engine) -> list[Arrival]:
@@ -107,9 +167,10 @@ def _place(tx: Transaction, arrival: Arrival, now: int) -> Placed | None:
     return None
 
 
-def _placed(tx: Transaction, box: Box, arrival: Arrival, now: int) -> Placed:
+def _placed(tx: Transaction, box: Box, arrival: Arrival, now: int, admitted: bool = False) -> Placed:
     written, flags = arrival.written, arrival.flags
-    tx.admit(written.size, 1, arrival.limits)
+    if not admitted:
+        tx.admit(written.size, 1, arrival.limits)
     keywords = tx.mask(box, arrival.keywords) if arrival.keywords else 0
     unique = files.unique_of(written.token, box.mailbox_id, written.sha256, now)
     tx.touch(box)

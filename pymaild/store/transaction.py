@@ -47,6 +47,7 @@ class Transaction:
         self._boxes: dict[str, Box] = {}
         self._trusted: dict[str, bool] = {}  # boxes whose files we changed: did we know their cur/ until then?
         self._bumped: set[str] = set()
+        self._asked: dict[str, int] = {}  # mailbox id -> keywords, as bits, that were asked for here
         self._undo: list[Callable[[], None]] = []
         self._dead: dict[str, list[str]] = {}  # mailbox id -> names in its directory, removed after the commit
         self._dirty: set[str] = set()
@@ -144,6 +145,7 @@ class Transaction:
                 mask |= 1 << words.index(keyword.lower())
             elif define:
                 mask |= 1 << self._define(box, keyword)
+            self._asked[box.mailbox_id] = self._asked.get(box.mailbox_id, 0) | mask
         return mask
 
     def _define(self, box: Box, keyword: str) -> int:
@@ -159,8 +161,8 @@ class Transaction:
         return letter
 
     def _unused_letter(self, box: Box) -> int:
-        """A letter no message carries any more may stand for a new keyword."""
-        used = 0
+        """A letter no message carries any more, nor one of this transaction is to carry, may stand for a new keyword."""
+        used = self._asked.get(box.mailbox_id, 0)
         sql = "SELECT DISTINCT keywords FROM message WHERE key BETWEEN ? AND ?"
         for (mask,) in self.db.execute(sql, (box.first_key, box.last_key)):
             used |= mask

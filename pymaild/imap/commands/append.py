@@ -1,32 +1,44 @@
-"""APPEND: a message comes in from a client. RFC 3501 §6.3.11, RFC 4315 §3 (APPENDUID), RFC 7889 §4 (TOOBIG), RFC 3516 §4.4.
+"""Messages come in from a client: APPEND, REPLACE. RFC 3501 §6.3.11, RFC 3502 (several), RFC 4469 (CATENATE), RFC 8508.
 
-The arguments before the message are read twice: when the literal is announced, so that a message that cannot be taken
-is refused before it is sent, and when the command is complete.
+The arguments before a message are read twice: when its literal is announced, so that a message that cannot be taken
+is refused before it is sent (RFC 7889 §4), and when the command is complete.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from pymaild.imap.answers import FLAG_NAMED, Answer
+from pymaild.imap import urls
+from pymaild.imap.answers import FLAG_NAMED, Answer, ok
+from pymaild.imap.commands.selected import refuse_read_only
 from pymaild.imap.errors import Bad, No
 from pymaild.imap.grammar import Parser
 from pymaild.imap.input import Announced, Spool
-from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
-from pymaild.mailstore import Mailbox, NoSuchMailbox
+from pymaild.imap.sequences import compact
+from pymaild.imap.table import LOGGED_IN, Command, Commands, Request, State
+from pymaild.mailstore import Mailbox, NoSuchMailbox, OverQuota, Upload
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
 
+MAX_PARTS: Final = 100  # messages and parts of messages in one command: each literal may be an open file
+MOST: Final = 4  # all messages of one command together, in largest messages
+EXPECTED: Final = "a literal with the message"
+
 
 @dataclass(slots=True)
-class Options:
-    """What stands between the mailbox name and the message."""
+class Draft:
+    """One message as the command brings it."""
 
     flags: int = 0
     keywords: tuple[str, ...] = ()
     internal_date: int | None = None
+    parts: list[Spool | bytes] = field(default_factory=list)  # literals, and URLs
+    catenated: bool = False
+    unfinished: str = ""  # what the literal is for that comes next: "message" or "url"
 
 
 def flags_argument(words: list[str]) -> tuple[int, tuple[str, ...]]:
@@ -42,34 +54,120 @@ def flags_argument(words: list[str]) -> tuple[int, tuple[str, ...]]:
     return flags, tuple(dict.fromkeys(keywords))
 
 
-def _options(args: Parser) -> Options:
-    """SP [flag-list SP] [date-time SP]. §9 (append)."""
-    options = Options()
+# ---- the arguments
+
+
+def _drafts(args: Parser, single: bool = False) -> list[Draft]:
+    """One message or several, up to the end or to a literal that is still to come. RFC 3502 §6.3.11."""
+    drafts: list[Draft] = []
+    parts = 0
+    while not drafts or not (single or drafts[-1].unfinished or args.is_done()):
+        drafts.append(_draft(args))
+        parts += len(drafts[-1].parts)
+        if max(parts, len(drafts)) > MAX_PARTS:
+            raise No(f"One command can bring at most {MAX_PARTS} messages and parts of messages", "LIMIT")
+    return drafts
+
+
+def _draft(args: Parser) -> Draft:
+    """SP [flag-list SP] [date-time SP] message. RFC 3501 §9 (append), RFC 4466 §6 (append-message)."""
+    draft = Draft()
     args.space("a message")
     if args.peek() == b"(":
-        options.flags, options.keywords = flags_argument(args.items("a flag", args.flag))
+        draft.flags, draft.keywords = flags_argument(args.items("a flag", args.flag))
         args.space("a message")
     if args.peek() == b'"':
-        options.internal_date = args.date_time()
+        draft.internal_date = args.date_time()
         args.space("a message")
-    return options
+    if args.accept(b"CATENATE "):
+        draft.catenated = True
+        _parts(args, draft)
+    else:
+        _text(args, draft)
+    return draft
 
 
-def announce(session: Session, args: Parser, literal: Announced) -> Spool | None:
-    """Whether the literal that is announced is the message, and may come. RFC 7888 §4, RFC 7889 §4."""
+def _parts(args: Parser, draft: Draft) -> None:
+    """(TEXT literal URL astring ...). RFC 4469 §5 (cat-part)."""
+    args.expect(b"(", "( and parts of a message")
+    while True:
+        if args.accept(b"URL "):
+            if args.at_end():
+                draft.unfinished = "url"
+            else:
+                draft.parts.append(args.astring("a URL"))
+        elif args.peek().upper() == b"U" or args.accept(b"TEXT "):
+            _text(args, draft)
+        else:
+            raise Bad("Expected TEXT and a literal, or URL and a URL")
+        if draft.unfinished or args.accept(b")"):
+            return
+        args.space("TEXT or URL")
+
+
+def _text(args: Parser, draft: Draft) -> None:
+    """A literal, or UTF8 (literal8). RFC 9755 §4."""
+    utf8 = args.accept(b"UTF8 (")
+    if args.at_end():
+        draft.unfinished = "message"
+        return
+    draft.parts.append(args.message())
+    if utf8:
+        args.expect(b")", ") after the literal")
+
+
+# ---- a literal is announced
+
+
+def announce_append(session: Session, args: Parser, literal: Announced) -> Spool | None:
+    """Whether the literal that is announced is a message, and may come. RFC 7888 §4, RFC 7889 §4."""
     args.space("a mailbox name")
     if args.at_end():
         return None  # the mailbox name comes as a literal
     name = args.mailbox()
-    _options(args)
-    if not args.at_end():
-        raise Bad("Expected a literal with the message")
-    if not literal.size:
+    drafts = _drafts(args)
+    coming = _coming(session, drafts, literal)
+    if coming is None:
+        return None
+    target(session, name)
+    quota = session.store.quota()
+    if quota.octets_limit and quota.octets + _size(drafts) + literal.size > quota.octets_limit:
+        raise OverQuota
+    return coming
+
+
+def announce_replace(session: Session, args: Parser, literal: Announced) -> Spool | None:
+    """The same for REPLACE. RFC 8508 §3.2."""
+    args.space("a message number")
+    args.sequence_set()
+    args.space("a mailbox name")
+    if args.at_end():
+        return None
+    name = args.mailbox()
+    coming = _coming(session, _drafts(args, single=True), literal)
+    refuse_read_only(session.selected)
+    target(session, name)
+    return coming
+
+
+def _coming(session: Session, drafts: list[Draft], literal: Announced) -> Spool | None:
+    last = drafts[-1]
+    if last.unfinished == "url":
+        return None
+    if not last.unfinished:
+        raise Bad(f"Expected {EXPECTED}")
+    if not literal.size and not last.catenated:
         raise No("A message without a single octet cannot be stored", "CANNOT")
     if literal.size > session.limits.message:
         raise No(f"The message is too big: at most {session.limits.message} octets", "TOOBIG")
-    target(session, name)
+    if _size(drafts) + literal.size > MOST * session.limits.message:
+        raise No(f"The messages are too big: together at most {MOST * session.limits.message} octets", "TOOBIG")
     return Spool(session.spool(), literal.size, literal.binary)
+
+
+def _size(drafts: list[Draft]) -> int:
+    """Octets that have come already."""
+    return sum(part.size for draft in drafts for part in draft.parts if isinstance(part, Spool))
 
 
 def target(session: Session, name: str) -> Mailbox:
@@ -80,19 +178,87 @@ def target(session: Session, name: str) -> Mailbox:
         raise No(error.text, "TRYCREATE") from None
 
 
+# ---- the command is complete
+
+
 def append(session: Session, request: Request) -> Answer:
-    """Store a message as the last of a mailbox. §6.3.11."""
+    """Store messages as the last of a mailbox: all of them or none. §6.3.11, RFC 3502 §6.3.11, RFC 4315 §3."""
     args = request.args
     args.space("a mailbox name")
     name = args.mailbox()
-    options = _options(args)
-    message = args.message()
-    args.end()
-    if message.failed:
-        raise No("The server could not store the message: try again later", "UNAVAILABLE")
+    drafts = _drafts(args)
+    _finished(args, drafts)
     mailbox = target(session, name)
-    uid = mailbox.append(message.file, options.flags, options.keywords, options.internal_date)
-    return Answer("Message stored", f"APPENDUID {mailbox.state().uidvalidity} {uid}")
+    with ExitStack() as files:
+        uploads = [_upload(session, draft, files) for draft in drafts]
+        if len(uploads) > 1:
+            uids = mailbox.append_all(uploads)
+        else:
+            (one,) = uploads
+            uids = [mailbox.append(one.message, one.flags, one.keywords, one.internal_date)]
+    code = f"APPENDUID {mailbox.state().uidvalidity} {compact(uids).decode('ascii')}"
+    return Answer("Message stored" if len(uids) == 1 else "Messages stored", code)
 
 
-COMMANDS: Final[Commands] = {"APPEND": Command(append, LOGGED_IN, "RFC 3501 §6.3.11", literal=announce)}
+def replace(session: Session, request: Request) -> Answer:
+    """Store a message and remove the one it replaces, in one step. RFC 8508 §3."""
+    args, view = request.args, session.selected
+    args.space("a message number")
+    ranges = args.sequence_set()
+    args.space("a mailbox name")
+    name = args.mailbox()
+    drafts = _drafts(args, single=True)
+    _finished(args, drafts)
+    if len(ranges) != 1 or ranges[0][0] != ranges[0][1]:
+        raise Bad("Expected the number of one message")
+    replaced = view.select(ranges, request.by_uid)
+    refuse_read_only(view)
+    mailbox = target(session, name)
+    if not replaced:
+        raise No("There is no such message to replace", "NONEXISTENT")
+    with ExitStack() as files:
+        uid = view.mailbox.replace(replaced[0], _upload(session, drafts[0], files), name)
+    code = f"APPENDUID {mailbox.state().uidvalidity} {uid}"
+    return Answer("Message replaced", untagged=(ok(code, "The new message is there"),))
+
+
+def _finished(args: Parser, drafts: list[Draft]) -> None:
+    if drafts[-1].unfinished:
+        raise Bad(f"Expected {EXPECTED}")
+    args.end()
+
+
+def _upload(session: Session, draft: Draft, files: ExitStack) -> Upload:
+    """The message in one piece."""
+    if any(isinstance(part, Spool) and part.failed for part in draft.parts):
+        raise No("The server could not store the message: try again later", "UNAVAILABLE")
+    first = draft.parts[0] if len(draft.parts) == 1 else None
+    message = first.file if isinstance(first, Spool) and first.size else _catenate(session, draft, files)
+    return Upload(message, draft.flags, draft.keywords, draft.internal_date)
+
+
+def _catenate(session: Session, draft: Draft, files: ExitStack) -> BinaryIO:
+    """The parts one after the other. RFC 4469 §3."""
+    whole = files.enter_context(session.spool())
+    try:
+        for part in draft.parts:
+            if isinstance(part, Spool):
+                shutil.copyfileobj(part.file, whole)
+            else:
+                whole.write(urls.octets(session, part))
+            if whole.tell() > session.limits.message:
+                raise No(f"The message is too big: at most {session.limits.message} octets", "TOOBIG")
+        size = whole.tell()
+        whole.seek(0)
+    except OSError:
+        raise No("The server could not store the message: try again later", "UNAVAILABLE") from None
+    if not size:
+        raise No("A message without a single octet cannot be stored", "CANNOT")
+    return whole
+
+
+COMMANDS: Final[Commands] = {
+    "APPEND": Command(append, LOGGED_IN, "RFC 3501 §6.3.11", literal=announce_append),
+    "REPLACE": Command(replace, State.SELECTED, "RFC 8508 §3", literal=announce_replace),
+    "UID REPLACE": Command(replace, State.SELECTED, "RFC 8508 §3", by_uid=True, literal=announce_replace),
+}

@@ -17,6 +17,7 @@ from pymaild.mailstore import (
     MessageGone,
     NoSuchMailbox,
     OverQuota,
+    Upload,
 )
 from tests.storing import ANN, cur, describe, message, root, stores
 
@@ -235,3 +236,45 @@ def test_parallel_deliveries_are_all_there_once(tmp_path: Path) -> None:
     assert sorted(uids) == list(range(1, 81))
     inbox = account.open("INBOX")
     assert len({inbox.read(uid) for uid in uids}) == 80 and list(inbox.uids()) == sorted(uids)
+
+
+def test_several_messages_come_together_or_not_at_all(tmp_path: Path) -> None:
+    store = stores(tmp_path, quota=(150, 0))
+    inbox = store(ANN).open("INBOX")
+    assert inbox.append_all([Upload(message("a"), int(Flag.SEEN)), Upload(message("b"), 0, ("Work",), 1_000_000_000)]) == [
+        1,
+        2,
+    ]
+    assert [(row.flags, row.keywords) for row in inbox.rows()] == [(1, frozenset()), (0, frozenset({"Work"}))]
+    before = cur(tmp_path)
+    with pytest.raises(OverQuota):
+        inbox.append_all([Upload(message("c")), Upload(message("d"))])
+    assert cur(tmp_path) == before and os.listdir(root(tmp_path) / "tmp") == []
+    assert inbox.append(message("e")) == 3
+    store.rebuild(ANN)
+    assert [row.uid for row in inbox.rows()] == [1, 2, 3]
+
+
+def test_a_replacement_is_one_step(tmp_path: Path) -> None:
+    store = stores(tmp_path, quota=(0, 2))
+    account = store(ANN)
+    account.create("Drafts")
+    inbox, drafts = account.open("INBOX"), account.open("Drafts")
+    inbox.append_all([Upload(message("a")), Upload(message("b"))])
+    assert inbox.replace(1, Upload(message("new"), int(Flag.DRAFT)), "Drafts") == 1
+    assert [row.uid for row in inbox.rows()] == [2]
+    assert drafts.read(1) == message("new")
+    assert inbox.changes(0).vanished == [1]
+    with pytest.raises(MessageGone):
+        inbox.replace(1, Upload(message("again")), "INBOX")
+    with pytest.raises(NoSuchMailbox):
+        inbox.replace(2, Upload(message("again")), "Nowhere")
+    assert [row.uid for row in inbox.rows()] == [2] and len(cur(tmp_path)) == 1
+    assert os.listdir(root(tmp_path) / "tmp") == []
+
+
+def test_a_keyword_of_the_same_command_keeps_its_letter(tmp_path: Path) -> None:
+    inbox = stores(tmp_path)(ANN).open("INBOX")
+    inbox.append(message("a"))
+    with pytest.raises(LimitReached):
+        inbox.change_flags([1], FlagChange.ADD, 0, [f"word{number}" for number in range(27)])
