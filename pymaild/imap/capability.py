@@ -42,6 +42,7 @@ def _can_compress(session: Session) -> bool:
 # In the order they are sent. PLAIN comes first of the mechanisms: clients take the first they know.
 CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "IMAP4rev1": _always,  # RFC 3501
+    "IMAP4rev2": _always,  # RFC 9051; what ENABLE switches on
     "SASL-IR": _before_login,  # RFC 4959
     "STARTTLS": _can_start_tls,  # RFC 3501 §6.2.1
     "AUTH=PLAIN": _may_log_in,  # RFC 4616
@@ -77,6 +78,12 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "ESEARCH": _logged_in,  # RFC 4731
     "SEARCHRES": _logged_in,  # RFC 5182
     "WITHIN": _logged_in,  # RFC 5032
+    "SORT": _logged_in,  # RFC 5256
+    "SORT=DISPLAY": _logged_in,  # RFC 5957
+    "ESORT": _logged_in,  # RFC 5267 §3.1
+    "THREAD=ORDEREDSUBJECT": _logged_in,  # RFC 5256
+    "THREAD=REFERENCES": _logged_in,  # RFC 5256
+    "I18NLEVEL=1": _logged_in,  # RFC 5255 §4.3
 }
 
 

@@ -9,6 +9,7 @@ from pymaild.mailstore import Column
 from pymaild.message import addresses, fields, sections
 from pymaild.message.addresses import Mailbox
 from pymaild.message.parameters import Parameters, find
+from pymaild.message.sorting import sort_keys
 from pymaild.message.structure import Part, scan
 from pymaild.message.summary import summary
 
@@ -27,6 +28,7 @@ def describe(message: bytes) -> dict[Column, bytes]:
         Column.ENVELOPE: render(envelope(header)),
         Column.BODY: render(body(message, part)),
         Column.BODYSTRUCTURE: render(bodystructure(message, part)),
+        Column.SORTING: sections.to_json(sort_keys(header)),
         Column.SUMMARY: sections.to_json(summary(message, part)),
         Column.HEADER: header if len(header) <= MAX_HEADER else b"",
         Column.PARTS: sections.dump(part),

@@ -95,7 +95,7 @@ def returns(args: Parser, options: Collection[str] = OPTIONS) -> Returns | None:
         wanted.words = ["ALL"]
     if "PARTIAL" in wanted.words and "ALL" in wanted.words:
         raise Bad("Expected ALL or PARTIAL, not both")
-    args.space("a search key")
+    args.space("what to search for")
     return wanted
 
 

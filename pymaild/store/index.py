@@ -19,9 +19,9 @@ from pathlib import Path
 from pymaild.mailstore import Column, NoSpace, StorageFailed, StoreError
 
 FILE = "index.sqlite3"
-VERSION = 1
+VERSION = 2
 SHIFT = 32
-COLUMNS = [Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.SUMMARY, Column.PARTS, Column.HEADER]
+COLUMNS = [Column.SORTING, Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.SUMMARY, Column.PARTS, Column.HEADER]
 _IDLE = 4  # connections kept open for the next reader
 _CHECKPOINT = 4000  # pages of WAL after which whoever commits copies them; catch_up() does it earlier
 
@@ -41,7 +41,8 @@ CREATE INDEX message_unseen ON message (key) WHERE flags & 1 = 0;
 CREATE TABLE file (
     key INTEGER PRIMARY KEY, name TEXT NOT NULL, others TEXT NOT NULL, sha256 BLOB);
 CREATE TABLE rendered (
-    key INTEGER PRIMARY KEY, envelope BLOB, body BLOB, bodystructure BLOB, summary BLOB, parts BLOB, header BLOB);
+    key INTEGER PRIMARY KEY, sorting BLOB, envelope BLOB, body BLOB, bodystructure BLOB, summary BLOB,
+    parts BLOB, header BLOB);
 CREATE TABLE vanished (key INTEGER PRIMARY KEY, modseq INTEGER NOT NULL);
 CREATE INDEX vanished_modseq ON vanished (key >> 32, modseq);
 CREATE TABLE doomed (folder TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (folder, name)) WITHOUT ROWID;

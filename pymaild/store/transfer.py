@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pymaild.mailstore import Flag, FlagChange, MessageGone, Row
 from pymaild.store import files, rows
-from pymaild.store.index import Box
+from pymaild.store.index import COLUMNS, Box
 from pymaild.store.rows import File
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def _carry(tx: Transaction, source: Box, target: Box, found: list[File], moving:
 
 
 _COPY_RENDERED = (
-    "INSERT INTO rendered SELECT ?, envelope, body, bodystructure, summary, parts, header FROM rendered WHERE key = ?"
+    f"INSERT INTO rendered SELECT ?, {', '.join(column.value for column in COLUMNS)}"  # noqa: S608 - from an Enum
+    " FROM rendered WHERE key = ?"
 )
 
 

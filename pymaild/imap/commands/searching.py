@@ -1,4 +1,4 @@
-"""SEARCH: which messages of the selected mailbox a program of keys holds for. RFC 3501 §6.4.4, RFC 4731."""
+"""SEARCH, SORT, THREAD: which messages of the selected mailbox a program of keys holds for. RFC 3501 §6.4.4, RFC 5256."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from pymaild.imap import esearch
+from pymaild.imap import esearch, sort, thread
 from pymaild.imap.answers import Answer
-from pymaild.imap.errors import No
-from pymaild.imap.search import Program, program
+from pymaild.imap.errors import Bad, No
+from pymaild.imap.search import Program, charset, program
 from pymaild.imap.table import Command, Commands, Request, State
 from pymaild.imap.view import View
+from pymaild.message.thread import ALGORITHMS
 from pymaild.status import MailError
 
 if TYPE_CHECKING:
@@ -23,40 +24,73 @@ def search(session: Session, request: Request) -> Answer:
     view, args = session.selected, request.args
     args.space("a search key")
     wanted = esearch.returns(args)
+    if wanted is None and "IMAP4REV2" in session.enabled:
+        wanted = esearch.Returns(["ALL"])  # RFC 9051 §6.4.4
     reading = Program(args, view, session.limits.search_keys)
+    uids = _run(session, reading, wanted)
+    return _answer(view, request, wanted, reading, uids)
+
+
+def sort_(session: Session, request: Request) -> Answer:
+    """The same, in the order of some criteria. RFC 5256 §3 (SORT), RFC 5267 §3.1 (ESORT)."""
+    view, args = session.selected, request.args
+    args.space("sort criteria")
+    wanted = esearch.returns(args)
+    criteria = sort.criteria(args)
+    args.space("a charset")
+    reading = Program(args, view, session.limits.search_keys)
+    uids = sort.sort(view.mailbox, _run(session, reading, wanted, charset_first=True), criteria)
+    return _answer(view, request, wanted, reading, uids)
+
+
+def thread_(session: Session, request: Request) -> Answer:
+    """The same, as trees of who answers whom. RFC 5256 §3 (THREAD)."""
+    view, args = session.selected, request.args
+    args.space("a thread algorithm")
+    algorithm = ALGORITHMS.get(args.word("a thread algorithm"))
+    if algorithm is None:
+        raise Bad(f"Expected one of the thread algorithms {' '.join(ALGORITHMS)}")
+    args.space("a charset")
+    reading = Program(args, view, session.limits.search_keys)
+    trees = thread.threads(view.mailbox, _run(session, reading, None, charset_first=True), algorithm)
+    return Answer("Done", untagged=(thread.response(trees, _same if request.by_uid else view.number),))
+
+
+def _same(uid: int) -> int:
+    return uid
+
+
+def _run(session: Session, reading: Program, wanted: esearch.Returns | None, charset_first: bool = False) -> list[int]:
+    """The uids found, of those the client knows of. A search that fails with NO leaves $ empty: RFC 5182 §2.1."""
+    view = reading.view
     try:
-        query = program(reading)
-        uids = view.known(view.mailbox.search(query))
+        if charset_first:  # SORT and THREAD must say it. RFC 5256 §5 (search-criteria)
+            reading.charset = charset(reading.args)
+            reading.args.space("a search key")
+        uids = view.known(view.mailbox.search(program(reading)))
     except (No, MailError):
-        _forget(view, wanted)
+        if wanted is not None and "SAVE" in wanted.words:
+            view.saved = array("I")
         raise
     if reading.by_modseq:
         session.enable("CONDSTORE")  # RFC 7162 §3.1.5
-    if wanted is None and "IMAP4REV2" in session.enabled:
-        wanted = esearch.Returns(["ALL"])  # RFC 9051 §6.4.4
-    return Answer("Done", untagged=_found(view, request, wanted, reading, uids))
+    return uids
 
 
-def _forget(view: View, wanted: esearch.Returns | None) -> None:
-    """A search that fails with NO leaves $ empty. RFC 5182 §2.1."""
-    if wanted is not None and "SAVE" in wanted.words:
-        view.saved = array("I")
-
-
-def _found(
-    view: View, request: Request, wanted: esearch.Returns | None, reading: Program, uids: Sequence[int]
-) -> Sequence[bytes]:
+def _answer(view: View, request: Request, wanted: esearch.Returns | None, reading: Program, uids: Sequence[int]) -> Answer:
     """The result as it is told, and kept when it is to be saved."""
     covered = uids if wanted is None else wanted.covered(uids)
     modseq = highest_modseq(view, covered) if reading.by_modseq else 0
     if wanted is not None and "SAVE" in wanted.words:
         view.saved = array("I", sorted(covered))
-    found = uids if request.by_uid else view.numbers(uids)
+    found = uids if request.by_uid else [view.number(uid) for uid in uids]
     if wanted is None:
-        return (classic(b"* SEARCH", found, modseq),)
+        head = b"* SORT" if request.verb.endswith("SORT") else b"* SEARCH"
+        return Answer("Done", untagged=(classic(head, found, modseq),))
     if wanted.only_saves:
-        return ()
-    return (esearch.response(esearch.correlator(request.tag, request.by_uid), wanted, found, modseq),)
+        return Answer("Done")
+    head = esearch.correlator(request.tag, request.by_uid)
+    return Answer("Done", untagged=(esearch.response(head, wanted, found, modseq),))
 
 
 def classic(head: bytes, found: Sequence[int], modseq: int = 0) -> bytes:
@@ -78,5 +112,9 @@ def highest_modseq(view: View, uids: Sequence[int]) -> int:
 
 COMMANDS: Final[Commands] = {
     "SEARCH": Command(search, State.SELECTED, "RFC 3501 §6.4.4", keeps_numbers=True),
+    "SORT": Command(sort_, State.SELECTED, "RFC 5256 §3", keeps_numbers=True),
+    "THREAD": Command(thread_, State.SELECTED, "RFC 5256 §3", keeps_numbers=True),
     "UID SEARCH": Command(search, State.SELECTED, "RFC 3501 §6.4.8", by_uid=True),
+    "UID SORT": Command(sort_, State.SELECTED, "RFC 5256 §3", by_uid=True),
+    "UID THREAD": Command(thread_, State.SELECTED, "RFC 5256 §3", by_uid=True),
 }
