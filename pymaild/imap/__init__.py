@@ -1,4 +1,4 @@
-r"""imap: mail is read. IMAP4rev1 (RFC 3501) and the extensions that clients use from the first day.
+r"""imap: mail is read. IMAP4rev1 (RFC 3501), IMAP4rev2 (RFC 9051) and their extensions.
 
     line ---> Input (lines and literals) ---> Parser ---> COMMANDS[verb] ---> handler ---> Answer or Dialogue
                                                                                              |
@@ -8,8 +8,9 @@ r"""imap: mail is read. IMAP4rev1 (RFC 3501) and the extensions that clients use
     commands/       the handlers, a file for each group of RFC 3501 §6, and the table COMMANDS
     grammar.py      reads arguments: atoms, strings, sets, dates, mailbox names
     input.py        lines and literals of a command that is still coming in
-    names.py        modified UTF-7 and the wildcards of LIST
+    names.py        modified UTF-7, UTF-8 and the wildcards of LIST
     sequences.py    1:4,7:* ; view.py: which sequence number is which uid on this connection
+    resync.py       what changed while a client was away: QRESYNC
     fetch.py        the FETCH items; section.py: BODY[1.2.HEADER] and where it lies in a message
     search.py       the SEARCH keys, parsed into the Query of mailstore.py
     capability.py   what CAPABILITY says and when
@@ -20,7 +21,8 @@ its word in capability.py. Nothing here knows sockets, files, SQL or threads.
 
 RFCs: 3501 (IMAP4rev1), 2177 (IDLE), 2342 (NAMESPACE), 2971 (ID), 3348 (CHILDREN), 3516 (BINARY), 3691 (UNSELECT),
 4315 (UIDPLUS), 4959 (SASL-IR), 4978 (COMPRESS), 5161 (ENABLE), 5258 (LIST-EXTENDED), 5530 (response codes), 5819
-(LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 7888 (LITERAL+).
+(LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 7162 (CONDSTORE, QRESYNC), 7888 (LITERAL+), 8437 (UNAUTHENTICATE), 8474
+(OBJECTID), 8514 (SAVEDATE), 8970 (PREVIEW), 9051 (IMAP4rev2).
 """
 
 from pymaild.imap.limits import Limits

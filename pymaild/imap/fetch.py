@@ -300,7 +300,7 @@ def responses(view: View, uids: Sequence[int], items: Items) -> Responses:
                 continue
             values = dict(zip(wanted, columns.get(uid, ()), strict=True))
             try:
-                fetched = Fetched(row, uid in view.recent, view.condstore, values, view.mailbox, digests.get(uid, b""))
+                fetched = Fetched(row, view.is_recent(uid), view.condstore, values, view.mailbox, digests.get(uid, b""))
                 line = _response(fetched, items, uid in seen)
             except MessageGone:
                 gone = True

@@ -36,7 +36,9 @@ EPOCH: Final = date(1970, 1, 1).toordinal()
 class Parser:
     """One command: its lines, and between two lines a literal."""
 
-    def __init__(self, texts: Sequence[bytes], literals: Sequence[Literal]) -> None:
+    def __init__(self, texts: Sequence[bytes], literals: Sequence[Literal], utf8: bool = False) -> None:
+        self.utf8 = utf8  # mailbox names come in UTF-8
+        self.typed = ""  # the mailbox name that was read last, as the client wrote it
         self._texts = texts
         self._literals = literals
         self._line = 0
@@ -179,7 +181,8 @@ class Parser:
 
     def mailbox(self) -> str:
         """A mailbox name. §5.1.3."""
-        return names.decode(self.astring("a mailbox name"))
+        self.typed = names.typed(self.astring("a mailbox name"), self.utf8)
+        return names.canonical(self.typed)
 
     def list_mailbox(self) -> bytes:
         """A mailbox pattern: wildcards may stand unquoted. §9 (list-mailbox)."""

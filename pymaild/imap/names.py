@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import unicodedata
 
 from pymaild.imap.errors import No
 
@@ -31,8 +32,18 @@ def _shifted(run: str) -> str:
     return "&" + base64.rstrip("=").replace("/", ",") + "-"
 
 
-def decode(wire: bytes) -> str:
-    """Modified UTF-7 to Unicode; only the one right spelling of a name is taken, so `&AC8-` is no hidden "/"."""
+def decode(wire: bytes, utf8: bool = False) -> str:
+    """What the client wrote, in the spelling that the server uses."""
+    return canonical(typed(wire, utf8))
+
+
+def typed(wire: bytes, utf8: bool = False) -> str:
+    """Modified UTF-7 to Unicode; only the one right spelling of a name is taken, so `&AC8-` is no hidden "/".
+
+    After ENABLE IMAP4rev2 or UTF8=ACCEPT names are UTF-8. RFC 9051 §5.1, RFC 9755 §3.
+    """
+    if utf8:
+        return _utf8(wire)
     try:
         text = wire.decode("ascii")
         pieces = text.split("&")
@@ -41,7 +52,14 @@ def decode(wire: bytes) -> str:
         raise No("The mailbox name is not in modified UTF-7 (RFC 3501 section 5.1.3)", "CANNOT") from None
     if encode(name) != wire:
         raise No("The mailbox name is not in modified UTF-7 (RFC 3501 section 5.1.3)", "CANNOT")
-    return canonical(name)
+    return name
+
+
+def _utf8(wire: bytes) -> str:
+    try:
+        return wire.decode("utf-8")
+    except UnicodeDecodeError:
+        raise No("The mailbox name is not in UTF-8", "CANNOT") from None
 
 
 def _unshifted(piece: str) -> str:
@@ -61,9 +79,10 @@ def canonical(name: str) -> str:
     return f"INBOX{delimiter}{rest}" if first.upper() == "INBOX" else name
 
 
-def quoted(name: str) -> bytes:
+def quoted(name: str, utf8: bool = False) -> bytes:
     """A mailbox name as it stands in LIST, LSUB and STATUS: always a quoted string. §4.3."""
-    return b'"' + encode(name).replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    wire = name.encode("utf-8", "replace") if utf8 else encode(name)
+    return b'"' + wire.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 class Pattern:
@@ -73,8 +92,10 @@ class Pattern:
     once, so nothing is ever tried twice. Adjacent wildcards are one wildcard, which keeps the empty match to one step.
     """
 
-    def __init__(self, wire: bytes) -> None:
-        tokens = _merged(canonical(wire.decode("latin-1")))
+    def __init__(self, wire: bytes, utf8: bool = False) -> None:
+        text = unicodedata.normalize("NFC", wire.decode("utf-8", "replace")) if utf8 else wire.decode("latin-1")
+        tokens = _merged(canonical(text))
+        self._utf8 = utf8
         self._least = sum(1 for each in tokens if each not in ("*", "%"))
         self._everything = tokens == ["*"]
         self._star = self._percent = 0
@@ -90,7 +111,7 @@ class Pattern:
 
     def matches(self, name: str) -> bool:
         """Whether the pattern describes the whole name. §6.3.8."""
-        wire = encode(name).decode("ascii")
+        wire = name if self._utf8 else encode(name).decode("ascii")
         if self._everything or len(wire) < self._least:
             return self._everything
         wild = self._star | self._percent

@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol
 
 from pymaild.dialogue import Output, Then
 from pymaild.envelope import Client
+from pymaild.imap import names
 from pymaild.imap.answers import Answer, Dialogue, Prompt, blocks, line, ok
 from pymaild.imap.capability import capabilities
 from pymaild.imap.commands import COMMANDS
@@ -92,6 +93,26 @@ class Session:
         if self.view is None:
             raise Bad("Select a mailbox first")
         return self.view
+
+    @property
+    def rev2(self) -> bool:
+        """Whether the client speaks IMAP4rev2. RFC 9051."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """Whether mailbox names are UTF-8. RFC 9051 §5.1, RFC 9755 §3."""
+        return self.rev2 or "UTF8=ACCEPT" in self.enabled
+
+    def quoted(self, name: str) -> bytes:
+        """A mailbox name as this client reads it."""
+        return names.quoted(name, self.utf8)
+
+    def normalised(self, typed: str, name: str) -> tuple[bytes, ...]:
+        """LIST with OLDNAME, when the server spells a name otherwise than the client did. RFC 9051 §6.3.9.7."""
+        if not self.rev2 or typed == name:
+            return ()
+        return (b'* LIST () "/" %s ("OLDNAME" (%s))\r\n' % (self.quoted(name), self.quoted(typed)),)
 
     @property
     def may_log_in(self) -> bool:
@@ -231,7 +252,7 @@ class Session:
         """Where the literal goes; refuses it when the command so far is wrong or too large."""
         if self._refused:
             raise self._refused
-        args = Parser([*self._input.texts, b""], self._input.literals)
+        args = Parser([*self._input.texts, b""], self._input.literals, self.utf8)
         args.tag()
         _, command = self._find(args)
         message = command.literal(self, args, literal) if command.literal else None
@@ -261,7 +282,7 @@ class Session:
 
     def _command(self, received: Input) -> Output:
         """A command is complete: run it."""
-        args = Parser(received.texts, received.literals)
+        args = Parser(received.texts, received.literals, self.utf8)
         try:
             tag = args.tag()
             if args.peek() != b" ":

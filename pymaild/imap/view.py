@@ -49,6 +49,20 @@ class View:
         return "CONDSTORE" in self.enabled
 
     @property
+    def rev2(self) -> bool:
+        r"""Whether there is neither RECENT nor \Recent. RFC 9051 §E (changes from RFC 3501)."""
+        return "IMAP4REV2" in self.enabled
+
+    def is_recent(self, uid: int) -> bool:
+        r"""Whether the message has \Recent for this client."""
+        return uid in self.recent and not self.rev2
+
+    def exists(self) -> bytes:
+        """How many messages there are, and how many of them are recent. §7.3.1, §7.3.2."""
+        exists = b"* %d EXISTS\r\n" % len(self.uids)
+        return exists if self.rev2 else exists + b"* %d RECENT\r\n" % len(self.recent)
+
+    @property
     def qresync(self) -> bool:
         """Whether VANISHED stands for EXPUNGE. RFC 7162 §3.2.10."""
         return "QRESYNC" in self.enabled
@@ -111,7 +125,7 @@ class View:
             yield from self._expunged()
         if arrived:
             self.uids.extend(arrived)
-            yield b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.uids), len(self.recent))
+            yield self.exists()
         yield from self.new_keywords(changes.rows)
         yield from self._flags(changed, with_uids)
         self.told.clear()
@@ -180,7 +194,7 @@ class View:
         """* 3 FETCH (FLAGS (\\Seen)). §7.4.2; UID and MODSEQ for those who enabled them, RFC 7162 §3.2.4, §3.1."""
         items = [b"UID %d" % row.uid] if with_uid or self.qresync else []
         if not silent:
-            items.append(b"FLAGS " + flags_list(row.flags, row.keywords, row.uid in self.recent))
+            items.append(b"FLAGS " + flags_list(row.flags, row.keywords, self.is_recent(row.uid)))
         if self.condstore:
             items.append(b"MODSEQ (%d)" % row.modseq)
         return b"* %d FETCH (%s)\r\n" % (self.number(row.uid), b" ".join(items))

@@ -12,7 +12,7 @@ from pymaild.imap.answers import Answer, Dialogue, Prompt, ok
 from pymaild.imap.errors import Bad, No
 from pymaild.imap.grammar import Parser
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
-from pymaild.mailstore import Flag, HasFlag, Mailbox, MailboxState, SpecialUse
+from pymaild.mailstore import Flag, HasFlag, Mailbox, MailboxState, NoSuchMailbox, SpecialUse
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -54,9 +54,8 @@ STATUS_ITEMS: Final[dict[str, Callable[[Asked], int | str]]] = {
     "MAILBOXID": lambda asked: f"({asked.mailbox.mailbox_id})",  # RFC 8474 §4.3
     "APPENDLIMIT": _append_limit,
 }
-ENABLE_WORDS: Final[frozenset[str]] = frozenset(
-    {"CONDSTORE", "QRESYNC"}
-)  # extensions that change what the server says of its own accord
+# Extensions that change what the server says of its own accord, as they are spelt. RFC 5161 §3.1
+ENABLE_WORDS: Final = {word.upper(): word for word in ("CONDSTORE", "QRESYNC", "IMAP4rev2")}
 
 
 def mailbox_argument(args: Parser) -> str:
@@ -80,8 +79,11 @@ def create(session: Session, request: Request) -> Answer:
     name = _new_name(args)
     use = _use(args) if args.accept(b" ") else None
     args.end()
+    typed = args.typed.removesuffix(names.DELIMITER)
     session.store.create(name, use)
-    return Answer("Mailbox created", f"MAILBOXID ({_id_of(session, name)})")  # RFC 8474 §4.1
+    mailbox = session.store.open(name)
+    listed = session.normalised(typed, mailbox.name)
+    return Answer("Mailbox created", f"MAILBOXID ({mailbox.mailbox_id})", listed)  # RFC 8474 §4.1
 
 
 def _use(args: Parser) -> SpecialUse | None:
@@ -108,14 +110,23 @@ def _id_of(session: Session, name: str) -> str:
     return session.store.open(name).mailbox_id
 
 
+def _name_of(session: Session, name: str) -> str:
+    """As the server spells it; a name that is only a level in others is as it is."""
+    try:
+        return session.store.open(name).name
+    except NoSuchMailbox:
+        return name
+
+
 def rename(session: Session, request: Request) -> Answer:
     """Rename a mailbox and everything below it. §6.3.5."""
     request.args.space("a mailbox name")
     old = request.args.mailbox()
     new = _new_name(request.args)
     request.args.end()
+    typed = request.args.typed.removesuffix(names.DELIMITER)
     session.store.rename(old, new)
-    return Answer("Mailbox renamed")
+    return Answer("Mailbox renamed", untagged=session.normalised(typed, _name_of(session, new)) if session.rev2 else ())
 
 
 def subscribe(session: Session, request: Request) -> Answer:
@@ -155,7 +166,7 @@ def status_line(session: Session, name: str, items: Sequence[str]) -> bytes:
     mailbox.refresh()
     asked = Asked(mailbox, mailbox.state(), session)
     values = " ".join(f"{item} {STATUS_ITEMS[item](asked)}" for item in items)
-    return b"* STATUS %s (%s)\r\n" % (names.quoted(name), values.encode("ascii"))
+    return b"* STATUS %s (%s)\r\n" % (session.quoted(name), values.encode("ascii"))
 
 
 def namespace(session: Session, request: Request) -> Answer:
@@ -175,7 +186,8 @@ def enable(session: Session, request: Request) -> Answer:
     enabled = [word for word in words if word in ENABLE_WORDS]
     for word in enabled:
         session.enable(word)
-    return Answer("Done", untagged=(" ".join(["* ENABLED", *enabled]).encode("ascii") + b"\r\n",))
+    said = ["* ENABLED", *(ENABLE_WORDS[word] for word in enabled)]
+    return Answer("Done", untagged=(" ".join(said).encode("ascii") + b"\r\n",))
 
 
 def idle(session: Session, request: Request) -> Dialogue:

@@ -130,7 +130,7 @@ def _list(session: Session, listing: Listing, verb: str) -> Iterator[bytes]:
     if not listing.extended and listing.patterns == [b""]:
         yield word + ROOT  # the delimiter, please. §6.3.8
         return
-    patterns = [names.Pattern(pattern) for pattern in listing.patterns if pattern]
+    patterns = [names.Pattern(pattern, session.utf8) for pattern in listing.patterns if pattern]
     candidates = _candidates(session, listing)
     listed = {info.name for info, _ in candidates if any(pattern.matches(info.name) for pattern in patterns)}
     parents: set[str] = set()
@@ -155,7 +155,7 @@ def _line(
             exists = False  # it went away meanwhile. RFC 5819 §2
     more = b' ("CHILDINFO" ("SUBSCRIBED"))' if above and "SUBSCRIBED" in listing.select else b""
     attributes = b" ".join(_attributes(listing, word, info, exists))
-    yield b'%s(%s) "/" %s%s\r\n%s' % (word, attributes, names.quoted(info.name), more, status)
+    yield b'%s(%s) "/" %s%s\r\n%s' % (word, attributes, session.quoted(info.name), more, status)
 
 
 def _attributes(listing: Listing, word: bytes, info: MailboxInfo, exists: bool) -> Iterator[bytes]:
@@ -187,7 +187,7 @@ def _lsub(session: Session, wire: bytes) -> Iterator[bytes]:
     if not wire:
         yield b"* LSUB " + ROOT
         return
-    pattern = names.Pattern(wire)
+    pattern = names.Pattern(wire, session.utf8)
     infos = {info.name: info for info in session.store.mailboxes()}
     subscribed = session.store.subscriptions()
     found = {name: infos.get(name, MailboxInfo(name, selectable=False)) for name in subscribed if pattern.matches(name)}
@@ -200,7 +200,7 @@ def _lsub(session: Session, wire: bytes) -> Iterator[bytes]:
         words = [] if info.selectable else [b"\\Noselect"]
         if info.special_use is not None:  # where old Outlooks look for it
             words.append(b"\\" + info.special_use.value.encode("ascii"))
-        yield b'* LSUB (%s) "/" %s\r\n' % (b" ".join(words), names.quoted(name))
+        yield b'* LSUB (%s) "/" %s\r\n' % (b" ".join(words), session.quoted(name))
 
 
 COMMANDS: Final[Commands] = {

@@ -36,8 +36,20 @@ def _open(session: Session, request: Request, read_only: bool) -> Answer:
     closed = [ok("CLOSED", "The mailbox that was selected is closed")] if session.view is not None else []
     session.unselect()
     view = session.select(session.store.open(name), read_only)
-    lines = (*closed, *_description(view), *(resync.responses(view, client) if client else ()))
+    lines = (
+        *closed,
+        *_description(view),
+        *_listed(session, args.typed),
+        *(resync.responses(view, client) if client else ()),
+    )
     return Answer("Mailbox opened", "READ-ONLY" if read_only else "READ-WRITE", untagged=lines)
+
+
+def _listed(session: Session, typed: str) -> tuple[bytes, ...]:
+    """LIST names the mailbox as the server spells it. RFC 9051 §6.3.2."""
+    name = session.selected.mailbox.name
+    plain = (b'* LIST () "/" %s\r\n' % session.quoted(name),) if session.rev2 else ()
+    return session.normalised(typed, name) or plain
 
 
 def _parameters(session: Session, args: Parser) -> resync.Known | None:
@@ -66,8 +78,8 @@ def _description(view: View) -> Iterator[bytes]:
     """What is in it. §7.2.6, §7.3.1, §7.3.2, §7.1."""
     state = view.initial
     yield from view.flags_responses(state)
-    yield b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(view), len(view.recent))
-    if state.first_unseen:
+    yield view.exists()
+    if state.first_unseen and not view.rev2:
         yield ok(f"UNSEEN {view.number(state.first_unseen)}", "First message without \\Seen")
     yield ok(f"UIDVALIDITY {state.uidvalidity}", "UIDs are valid")
     yield ok(f"UIDNEXT {max(state.uidnext, view.largest_uid + 1)}", "Predicted next UID")

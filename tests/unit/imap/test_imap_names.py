@@ -99,3 +99,13 @@ def test_many_wildcards_take_linear_time() -> None:
         pattern = names.Pattern(wire)
         [name for name in boxes if pattern.matches(name)]
     assert time.process_time() - started < 2
+
+
+def test_names_in_utf8() -> None:
+    assert names.decode("inbox/Grüße & more".encode(), utf8=True) == "INBOX/Grüße & more"
+    assert names.quoted('Gr"üße&', utf8=True) == '"Gr\\"üße&"'.encode()
+    assert names.Pattern("Gr%e".encode(), utf8=True).matches("Grüße")
+    assert names.Pattern("Cafe\u0301*".encode(), utf8=True).matches("Caf\u00e9 1")
+    assert not names.Pattern(b"&AMA-*", utf8=True).matches("\u00c0")
+    with pytest.raises(No):
+        names.decode(b"\xff", utf8=True)
