@@ -337,6 +337,13 @@ class ModseqAtLeast:
     modseq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """It holds more or less: texts need not be the same to the letter. RFC 6203 §3."""
+
+    key: Query
+
+
 Query = (
     All
     | And
@@ -354,6 +361,7 @@ Query = (
     | CameBetween
     | SizeRange
     | ModseqAtLeast
+    | Fuzzy
 )
 
 
@@ -398,8 +406,8 @@ class Mailbox(Protocol):
     def changes(self, since: int) -> Changes:
         """What changed after modseq `since`."""
 
-    def search(self, query: Query) -> list[int]:
-        """The uids it holds for, rising."""
+    def search(self, query: Query, scores: dict[int, int] | None = None) -> list[int]:
+        """The uids it holds for, rising; `scores` gets how well those fit that a Fuzzy key found, 1 to 100."""
 
     def append(
         self,

@@ -78,6 +78,8 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "ESEARCH": _logged_in,  # RFC 4731
     "SEARCHRES": _logged_in,  # RFC 5182
     "WITHIN": _logged_in,  # RFC 5032
+    "PARTIAL": _logged_in,  # RFC 9394
+    "SEARCH=FUZZY": _logged_in,  # RFC 6203
     "SORT": _logged_in,  # RFC 5256
     "SORT=DISPLAY": _logged_in,  # RFC 5957
     "ESORT": _logged_in,  # RFC 5267 §3.1

@@ -44,6 +44,7 @@ class Returns:
 
     words: list[str] = field(default_factory=list)  # MIN MAX COUNT ALL PARTIAL SAVE, as asked
     page: Page | None = None
+    scores: Sequence[int] = ()  # how well each message found fits, filled in when RELEVANCY is asked. RFC 6203 §4
 
     @property
     def only_saves(self) -> bool:
@@ -74,6 +75,12 @@ def _partial(found: Sequence[int], returns: Returns) -> bytes:
     return b"(%s %s)" % (bytes(page), compact(page.of(found)) or b"NIL") if page else b""
 
 
+def _relevancy(found: Sequence[int], returns: Returns) -> bytes:
+    """One score for each message that ALL or PARTIAL names. RFC 6203 §4."""
+    scores = returns.page.of(returns.scores) if returns.page else returns.scores
+    return b"(%s)" % b" ".join(b"%d" % score for score in scores) if scores else b""
+
+
 # What follows each word in the response; empty: the word is left out. RFC 4731 §3.1, RFC 9394 §3.1.
 SAID: Final[dict[str, Callable[[Sequence[int], Returns], bytes]]] = {
     "MIN": lambda found, _: b"%d" % found[0] if found else b"",
@@ -81,6 +88,7 @@ SAID: Final[dict[str, Callable[[Sequence[int], Returns], bytes]]] = {
     "ALL": lambda found, _: compact(found),
     "COUNT": lambda found, _: b"%d" % len(found),
     "PARTIAL": _partial,
+    "RELEVANCY": _relevancy,
 }
 OPTIONS: Final = frozenset({*SAID, "SAVE"})
 

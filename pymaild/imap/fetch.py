@@ -14,6 +14,7 @@ from typing import Final
 
 from pymaild.imap.answers import flags_list, internal_date
 from pymaild.imap.errors import Bad
+from pymaild.imap.esearch import Page, page
 from pymaild.imap.grammar import Parser
 from pymaild.imap.resync import modseq
 from pymaild.imap.section import Section, binary_section, section
@@ -234,6 +235,7 @@ class Modifiers:
 
     changed_since: int | None = None
     vanished: bool = False
+    page: Page | None = None
 
 
 def _changed_since(args: Parser, modifiers: Modifiers) -> None:
@@ -245,8 +247,14 @@ def _vanished(args: Parser, modifiers: Modifiers) -> None:
     modifiers.vanished = True
 
 
+def _page(args: Parser, modifiers: Modifiers) -> None:
+    args.space("a range such as 1:100")
+    modifiers.page = page(args)
+
+
 MODIFIERS: Final[dict[str, Callable[[Parser, Modifiers], None]]] = {
     "CHANGEDSINCE": _changed_since,  # RFC 7162 §3.1.4.1
+    "PARTIAL": _page,  # RFC 9394 §3.4
     "VANISHED": _vanished,  # RFC 7162 §3.2.6
 }
 

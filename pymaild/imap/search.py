@@ -7,7 +7,7 @@ answers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pymaild.imap import sequences
@@ -24,6 +24,7 @@ from pymaild.mailstore import (
     DateOf,
     DateRange,
     Flag,
+    Fuzzy,
     HasFlag,
     HasKeyword,
     HeaderContains,
@@ -56,7 +57,13 @@ class Program:
     keys_left: int
     charset: str = ""
     depth: int = 0
+    fuzzy: bool = False
+    scores: dict[int, int] = field(default_factory=dict)  # by uid: how well FUZZY keys fit. RFC 6203 §4
     by_modseq: bool = False  # MODSEQ was asked for, so the answer tells the highest one. RFC 7162 §3.1.5
+
+    def score(self, uid: int) -> int:
+        """How well a message that was found fits; by keys that are exact it fits entirely."""
+        return self.scores.get(uid) or 100
 
     def text(self) -> str:
         """A string to look for. Without CHARSET it is ASCII; UTF-8 is taken too, as clients send it."""
@@ -236,6 +243,12 @@ def _inner(reading: Program) -> Query:
     return reading.nested(lambda: _key(reading))
 
 
+def _fuzzy(reading: Program) -> Query:
+    """A key that need not hold to the letter. RFC 6203 §3."""
+    reading.fuzzy = True
+    return Fuzzy(_inner(reading))
+
+
 def _or(reading: Program) -> Query:
     one = _inner(reading)
     return Or((one, _inner(reading)))
@@ -253,6 +266,7 @@ KEYS: Final[dict[str, Key]] = {
     "DRAFT": _flag(Flag.DRAFT),
     "FLAGGED": _flag(Flag.FLAGGED),
     "FROM": _address("from"),
+    "FUZZY": _fuzzy,
     "HEADER": _header,
     "KEYWORD": _keyword,
     "MODSEQ": _modseq,

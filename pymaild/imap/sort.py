@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -35,7 +35,7 @@ OF_KEYS: Final[dict[str, Callable[[SortKeys], str]]] = {
     "SUBJECT": lambda keys: keys.subject,
     "TO": lambda keys: keys.to,
 }
-CRITERIA: Final = (*OF_ROW, *OF_KEYS, "DATE")
+CRITERIA: Final = (*OF_ROW, *OF_KEYS, "DATE", "RELEVANCY")
 
 
 def criteria(args: Parser, known: Iterable[str] = CRITERIA) -> list[Criterion]:
@@ -72,26 +72,32 @@ def sent_dates(mailbox: Mailbox, uids: Sequence[int], keys: dict[int, SortKeys])
     return dates
 
 
-def sort(mailbox: Mailbox, uids: Sequence[int], wanted: Sequence[Criterion]) -> list[int]:
+def sort(
+    mailbox: Mailbox, uids: Sequence[int], wanted: Sequence[Criterion], scores: Mapping[int, int] | None = None
+) -> list[int]:
     """Rising uids in the order of the criteria, the first one first; where all are equal they stay as they are. §3."""
     ordered = list(uids)
     if not ordered:
         return ordered
     names = {criterion.name for criterion in wanted}
     rows = {row.uid: row for row in mailbox.rows(ordered)} if names & OF_ROW.keys() else {}
-    keys = sort_keys(mailbox, ordered) if names - OF_ROW.keys() else {}
+    keys = sort_keys(mailbox, ordered) if names - OF_ROW.keys() - {"RELEVANCY"} else {}
     if rows:
         ordered = [uid for uid in ordered if uid in rows]
-    sent = sent_dates(mailbox, ordered, keys) if "DATE" in names else {}
+    numbers = {"DATE": sent_dates(mailbox, ordered, keys) if "DATE" in names else {}}
+    numbers["RELEVANCY"] = {uid: -score for uid, score in (scores or {}).items()}  # the best first. RFC 6203 §4
     for name, reverse in reversed(wanted):
-        ordered.sort(key=_ranks(name, rows, keys, sent), reverse=reverse)
+        ordered.sort(key=_ranks(name, rows, keys, numbers), reverse=reverse)
     return ordered
 
 
-def _ranks(name: str, rows: dict[int, Row], keys: dict[int, SortKeys], sent: dict[int, int]) -> Callable[[int], int | str]:
+def _ranks(
+    name: str, rows: dict[int, Row], keys: dict[int, SortKeys], numbers: dict[str, dict[int, int]]
+) -> Callable[[int], int | str]:
     """What is compared, by uid."""
-    if name == "DATE":
-        return lambda uid: sent.get(uid, 0)
+    if name in numbers:
+        of = numbers[name]
+        return lambda uid: of.get(uid, 0)
     if name in OF_ROW:
         of_row = OF_ROW[name]
         return lambda uid: of_row(rows[uid])

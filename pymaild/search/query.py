@@ -22,6 +22,7 @@ from pymaild.mailstore import (
     Column,
     DateOf,
     DateRange,
+    Fuzzy,
     HasFlag,
     HasKeyword,
     HeaderContains,
@@ -40,6 +41,7 @@ from pymaild.message import addresses, fields
 from pymaild.message.casemap import casemap
 from pymaild.message.text import searchable_body, searchable_header
 from pymaild.message.words import decode_words
+from pymaild.search.fuzzy import Wanted
 
 MAX_DEPTH = 100  # of NOT, OR and brackets within each other
 RowKey = HasFlag | HasKeyword | DateRange | CameBetween | SizeRange | ModseqAtLeast  # what a row alone can tell
@@ -65,11 +67,16 @@ class Source(Protocol):
         """The whole message."""
 
 
-def evaluate(query: Query, source: Source, clock: Callable[[], float] = time.time) -> list[int]:
-    """The uids a query holds for, rising; `clock` says what "now" is for keys that speak of age."""
+def evaluate(
+    query: Query, source: Source, clock: Callable[[], float] = time.time, scores: dict[int, int] | None = None
+) -> list[int]:
+    """The uids a query holds for, rising.
+
+    `clock` says what "now" is for keys that speak of age; `scores` gets how well a message fits Fuzzy keys.
+    """
     if _deeper_than(query, MAX_DEPTH):
         raise LimitReached("5.5.4", "The search has too many levels of brackets, NOT and OR")
-    return sorted(_Search(source, int(clock())).hold(query, None))
+    return sorted(_Search(source, int(clock()), {} if scores is None else scores).hold(query, None))
 
 
 def _deeper_than(query: Query, limit: int) -> bool:
@@ -84,7 +91,7 @@ def _deeper_than(query: Query, limit: int) -> bool:
 def _children(query: Query) -> tuple[Query, ...]:
     if isinstance(query, And | Or):
         return query.keys
-    return (query.key,) if isinstance(query, Not) else ()
+    return (query.key,) if isinstance(query, Not | Fuzzy) else ()
 
 
 def cost(query: Query) -> int:
@@ -98,21 +105,24 @@ def cost(query: Query) -> int:
             return 3
         case And() | Or():
             return max(map(cost, query.keys), default=0)
-        case Not():
+        case Not() | Fuzzy():
             return cost(query.key)
         case _:
             return 1
 
 
+Matcher = Callable[[int, Iterable[str]], bool]
 Some = set[int] | None  # None: every message of the mailbox
 
 
 class _Search:
     """One search; remembers the uids of the mailbox, so that all keys speak of the same messages."""
 
-    def __init__(self, source: Source, now: int) -> None:
+    def __init__(self, source: Source, now: int, scores: dict[int, int]) -> None:
         self.source = source
         self.now = now
+        self.scores = scores  # of what Fuzzy keys found. RFC 6203 §4
+        self.fuzzy = False  # inside such a key
         self.all = source.uids()
 
     def everything(self, some: Some) -> set[int]:
@@ -175,13 +185,13 @@ class _Search:
         return {uid for uid, day in dates.items() if (first is None or day >= first) and (before is None or day < before)}
 
     def _in_header(self, query: HeaderContains | AddressContains, some: Some) -> set[int]:
-        text = casemap(query.text)
+        has = self._matcher(query.text)
         bodies = _with_addresses if isinstance(query, AddressContains) else searchable_header
         mark = query.name.encode("utf-8", "replace").lower()
         found = set()
         for uid, (header,) in self.source.columns(sorted(self.everything(some)), [Column.HEADER]):
             block = header or self._header(uid)
-            if mark in block.lower() and any(text in casemap(body) for body in bodies(block, query.name)):
+            if mark in block.lower() and has(uid, bodies(block, query.name)):
                 found.add(uid)
         return found
 
@@ -195,14 +205,35 @@ class _Search:
 
     def _in_message(self, query: BodyContains | TextContains, some: Some) -> set[int]:
         texts = _whole_texts if isinstance(query, TextContains) else searchable_body
-        text = casemap(query.text)
-        return {uid for uid in sorted(self.everything(some)) if self._has(uid, text, texts)}
+        has = self._matcher(query.text)
+        return {uid for uid in sorted(self.everything(some)) if self._has(uid, has, texts)}
 
-    def _has(self, uid: int, text: str, texts: Callable[[bytes], Iterable[str]]) -> bool:
+    def _has(self, uid: int, has: Matcher, texts: Callable[[bytes], Iterable[str]]) -> bool:
         try:
-            return any(text in casemap(part) for part in texts(self.source.read(uid)))
+            return has(uid, texts(self.source.read(uid)))
         except MessageGone:
             return False
+
+    def _matcher(self, text: str) -> Matcher:
+        """Whether one of some texts of a message has it; inside FUZZY more or less, and how well is kept."""
+        if not self.fuzzy:
+            exact = casemap(text)
+            return lambda uid, texts: any(exact in casemap(each) for each in texts)
+        wanted = Wanted(text)
+
+        def fits(uid: int, texts: Iterable[str]) -> bool:
+            score = wanted.relevancy(texts)
+            self.scores[uid] = max(score, self.scores.get(uid, 0))
+            return score > 0
+
+        return fits
+
+    def _fuzzy(self, query: Fuzzy, some: Some) -> set[int]:
+        """Keys that look for no text are exact. RFC 6203 §5."""
+        outside, self.fuzzy = self.fuzzy, True
+        found = self.hold(query.key, some)
+        self.fuzzy = outside
+        return found
 
 
 _ANSWERS: dict[type[Query], Callable[[_Search, Any, Some], set[int]]] = {
@@ -211,6 +242,7 @@ _ANSWERS: dict[type[Query], Callable[[_Search, Any, Some], set[int]]] = {
     And: _Search._and,
     Or: _Search._or,
     Not: _Search._not,
+    Fuzzy: _Search._fuzzy,
     HasFlag: lambda search, query, some: search._row(query, True, some),
     HasKeyword: lambda search, query, some: search._row(query, True, some),
     SizeRange: lambda search, query, some: search._row(query, True, some),

@@ -184,11 +184,11 @@ class OpenMailbox:
         """The uids of the messages whose row answers a search key with `holds`, rising."""
         return self._ask(lambda db, box: rows.having(db, box, key, holds))
 
-    def search(self, query: Query) -> list[int]:
+    def search(self, query: Query, scores: dict[int, int] | None = None) -> list[int]:
         """The uids a query holds for, rising."""
         from pymaild.search.query import evaluate  # noqa: PLC0415 - search stands on store's interface, not below it
 
-        return evaluate(query, self)
+        return evaluate(query, self, scores=scores)
 
     # ---- changes
 

@@ -48,6 +48,8 @@ def fetch(session: Session, request: Request) -> Answer:
         changes = view.mailbox.changes(modifiers.changed_since)
         uids = sorted({row.uid for row in changes.rows}.intersection(uids))
         earlier += vanished(view, changes.vanished, ranges) if modifiers.vanished else ()
+    if modifiers.page is not None:
+        uids = list(modifiers.page.of(uids))
     answer = Answer("Done")
     answer.untagged = _fetched(answer, request, earlier, responses(view, uids, items))
     return answer

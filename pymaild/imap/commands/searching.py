@@ -39,7 +39,10 @@ def sort_(session: Session, request: Request) -> Answer:
     criteria = sort.criteria(args)
     args.space("a charset")
     reading = Program(args, view, session.limits.search_keys)
-    uids = sort.sort(view.mailbox, _run(session, reading, wanted, charset_first=True), criteria)
+    uids = _run(session, reading, wanted, charset_first=True)
+    if any(criterion.name == "RELEVANCY" for criterion in criteria):
+        _check_fuzzy(reading)
+    uids = sort.sort(view.mailbox, uids, criteria, scores=reading.scores)
     return _answer(view, request, wanted, reading, uids)
 
 
@@ -56,6 +59,12 @@ def thread_(session: Session, request: Request) -> Answer:
     return Answer("Done", untagged=(thread.response(trees, _same if request.by_uid else view.number),))
 
 
+def _check_fuzzy(reading: Program) -> None:
+    """There are no scores without FUZZY. RFC 6203 §4."""
+    if not reading.fuzzy:
+        raise Bad("RELEVANCY is for searches with FUZZY")
+
+
 def _same(uid: int) -> int:
     return uid
 
@@ -67,7 +76,10 @@ def _run(session: Session, reading: Program, wanted: esearch.Returns | None, cha
         if charset_first:  # SORT and THREAD must say it. RFC 5256 §5 (search-criteria)
             reading.charset = charset(reading.args)
             reading.args.space("a search key")
-        uids = view.known(view.mailbox.search(program(reading)))
+        query = program(reading)
+        if wanted is not None and "RELEVANCY" in wanted.words:
+            _check_fuzzy(reading)
+        uids = view.known(view.mailbox.search(query, reading.scores))
     except (No, MailError):
         if wanted is not None and "SAVE" in wanted.words:
             view.saved = array("I")
@@ -79,6 +91,8 @@ def _run(session: Session, reading: Program, wanted: esearch.Returns | None, cha
 
 def _answer(view: View, request: Request, wanted: esearch.Returns | None, reading: Program, uids: Sequence[int]) -> Answer:
     """The result as it is told, and kept when it is to be saved."""
+    if wanted is not None and reading.fuzzy:
+        wanted.scores = [reading.score(uid) for uid in uids]
     covered = uids if wanted is None else wanted.covered(uids)
     modseq = highest_modseq(view, covered) if reading.by_modseq else 0
     if wanted is not None and "SAVE" in wanted.words:
