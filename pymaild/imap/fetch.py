@@ -23,6 +23,7 @@ from pymaild.imap.view import View
 from pymaild.mailstore import Column, Flag, FlagChange, Mailbox, MessageGone, Row
 
 BATCH: Final = 200
+NO_NUL: Final = b"\x80"  # stands for a NUL, which a literal cannot have: RFC 3501 §9 (CHAR8); Dovecot sends the same
 Pieces = list[bytes]
 Responses = Generator[bytes, None, bool]
 
@@ -103,7 +104,9 @@ def _literal(label: bytes, octets: bytes | None, binary: bool = False) -> Pieces
     """An nstring that is never quoted: header fields and bodies hold anything. §4.3, RFC 3516 §4.2 (literal8)."""
     if octets is None:
         return [label + b" NIL"]
-    return [b"%s %s{%d}\r\n" % (label, b"~" if binary and b"\0" in octets else b"", len(octets)), octets]
+    if not binary:
+        octets = octets.replace(b"\0", NO_NUL)
+    return [b"%s %s{%d}\r\n" % (label, b"~" if b"\0" in octets else b"", len(octets)), octets]
 
 
 def _section_item(label: bytes, wanted: Section, sees: bool, start: int | None = None, count: int = 0) -> Item:

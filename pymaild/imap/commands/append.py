@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from pymaild.imap import urls
@@ -20,6 +21,7 @@ from pymaild.imap.input import Announced, Spool
 from pymaild.imap.sequences import compact
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request, State
 from pymaild.mailstore import Mailbox, NoSuchMailbox, OverQuota, Upload
+from pymaild.message.binary import without_nul
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -234,7 +236,15 @@ def _upload(session: Session, draft: Draft, files: ExitStack) -> Upload:
         raise No("The server could not store the message: try again later", "UNAVAILABLE")
     first = draft.parts[0] if len(draft.parts) == 1 else None
     message = first.file if isinstance(first, Spool) and first.size else _catenate(session, draft, files)
+    if any(isinstance(part, Spool) and part.binary for part in draft.parts):
+        message = _sendable(message)
     return Upload(message, draft.flags, draft.keywords, draft.internal_date)
+
+
+def _sendable(message: BinaryIO) -> BinaryIO:
+    """A literal8 may hold NUL, which BODY[] cannot show: such parts are stored in base64. RFC 3516 §4.4."""
+    octets = message.read()
+    return BytesIO(without_nul(octets) if b"\0" in octets else octets)
 
 
 def _catenate(session: Session, draft: Draft, files: ExitStack) -> BinaryIO:
