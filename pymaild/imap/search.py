@@ -57,6 +57,8 @@ class Program:
     keys_left: int
     charset: str = ""
     depth: int = 0
+    numbers: bool = True  # message numbers mean something: only the selected mailbox is searched. RFC 7377 §2.1
+    query: Query = field(default_factory=All)
     fuzzy: bool = False
     scores: dict[int, int] = field(default_factory=dict)  # by uid: how well FUZZY keys fit. RFC 6203 §4
     by_modseq: bool = False  # MODSEQ was asked for, so the answer tells the highest one. RFC 7162 §3.1.5
@@ -150,6 +152,8 @@ def _no_flag(flag: Flag) -> Key:
 def _numbers(reading: Program) -> Query:
     """Message numbers; those that no message has find nothing. RFC 5182 §2.2: or $."""
     view, ranges = reading.view, reading.args.sequence_set()
+    if not reading.numbers:
+        raise Bad("Message numbers are for searches of the selected mailbox alone: use UID")
     if ranges == sequences.SAVED:
         return Uids(tuple(view.uid_ranges(ranges, by_uid=True)))
     size = len(view.uids)

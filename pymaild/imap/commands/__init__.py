@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from pymaild.imap.commands import anystate, append, authenticated, listing, messages, notauthenticated, searching, selected
+from pymaild.imap.commands import (
+    anystate,
+    append,
+    authenticated,
+    listing,
+    messages,
+    multisearch,
+    notauthenticated,
+    searching,
+    selected,
+)
 from pymaild.imap.table import Commands
 
 COMMANDS: Final[Commands] = {
@@ -14,4 +24,5 @@ COMMANDS: Final[Commands] = {
     **selected.COMMANDS,
     **messages.COMMANDS,
     **searching.COMMANDS,
+    **multisearch.COMMANDS,
 }

@@ -40,8 +40,7 @@ def sort_(session: Session, request: Request) -> Answer:
     args.space("a charset")
     reading = Program(args, view, session.limits.search_keys)
     uids = _run(session, reading, wanted, charset_first=True)
-    if any(criterion.name == "RELEVANCY" for criterion in criteria):
-        _check_fuzzy(reading)
+    check_relevancy(reading, wanted, sorts=any(criterion.name == "RELEVANCY" for criterion in criteria))
     uids = sort.sort(view.mailbox, uids, criteria, scores=reading.scores)
     return _answer(view, request, wanted, reading, uids)
 
@@ -59,9 +58,9 @@ def thread_(session: Session, request: Request) -> Answer:
     return Answer("Done", untagged=(thread.response(trees, _same if request.by_uid else view.number),))
 
 
-def _check_fuzzy(reading: Program) -> None:
+def check_relevancy(reading: Program, wanted: esearch.Returns | None, sorts: bool = False) -> None:
     """There are no scores without FUZZY. RFC 6203 §4."""
-    if not reading.fuzzy:
+    if not reading.fuzzy and (sorts or (wanted is not None and "RELEVANCY" in wanted.words)):
         raise Bad("RELEVANCY is for searches with FUZZY")
 
 
@@ -77,8 +76,7 @@ def _run(session: Session, reading: Program, wanted: esearch.Returns | None, cha
             reading.charset = charset(reading.args)
             reading.args.space("a search key")
         query = program(reading)
-        if wanted is not None and "RELEVANCY" in wanted.words:
-            _check_fuzzy(reading)
+        check_relevancy(reading, wanted)
         uids = view.known(view.mailbox.search(query, reading.scores))
     except (No, MailError):
         if wanted is not None and "SAVE" in wanted.words:
