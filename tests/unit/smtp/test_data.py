@@ -19,7 +19,7 @@ BEFORE = [b"\r\n", b"\n", b"\r", b"\r\r\n", b"\r\n\0", b"\n\r"]
 AFTER = [b"\r\n", b"\n", b"\r", b"\0\r\n", b"\r\r\n", b" \r\n"]
 ENDS = [(before, after) for before in BEFORE for after in AFTER]
 OPENING = b"EHLO x\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n"
-SECOND = b"MAIL FROM:<ceo@example.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n\r\nsmuggled\r\n.\r\nQUIT\r\n"
+SECOND = b"MAIL FROM:<eve@example.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n\r\nsmuggled\r\n.\r\nQUIT\r\n"
 
 
 def converse(blocks: Iterator[bytes] | list[bytes], world: World | None = None) -> tuple[list[bytes], World, Pump]:
