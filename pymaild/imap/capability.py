@@ -78,6 +78,7 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "ESEARCH": _logged_in,  # RFC 4731
     "SEARCHRES": _logged_in,  # RFC 5182
     "WITHIN": _logged_in,  # RFC 5032
+    "CONTEXT=SEARCH": _logged_in,  # RFC 5267 §4
     "MULTISEARCH": _logged_in,  # RFC 7377
     "PARTIAL": _logged_in,  # RFC 9394
     "SEARCH=FUZZY": _logged_in,  # RFC 6203

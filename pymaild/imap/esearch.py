@@ -91,6 +91,7 @@ SAID: Final[dict[str, Callable[[Sequence[int], Returns], bytes]]] = {
     "RELEVANCY": _relevancy,
 }
 OPTIONS: Final = frozenset({*SAID, "SAVE"})
+SEARCH_OPTIONS: Final = OPTIONS | {"UPDATE", "CONTEXT"}  # RFC 5267 §4.2, §4.3; CONTEXT is a hint that we do not need
 
 
 def returns(args: Parser, options: Collection[str] = OPTIONS) -> Returns | None:

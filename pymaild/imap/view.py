@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pymaild.imap import sequences
 from pymaild.imap.answers import defined_flags, flags_list, ok
+from pymaild.imap.context import Context
 from pymaild.imap.errors import Bad
 from pymaild.mailstore import Mailbox, MailboxState, Row
 
@@ -34,6 +35,7 @@ class View:
         self.modseq = self.initial.highestmodseq
         self.keywords = self.initial.keywords
         self.told: dict[int, int] = {}  # uid -> modseq of flags the client knows already (its own STORE)
+        self.contexts: dict[bytes, Context] = {}  # by tag: searches that are kept up to date. RFC 5267 §4.3
         self.saved: array[int] = array("I")  # uids that $ stands for. RFC 5182 §2.1
         self._gone: set[int] = set()  # expunged, and the client does not know yet
         self._modseq_told = self.condstore
@@ -121,11 +123,16 @@ class View:
         self.modseq = changes.highestmodseq
         if arrived:
             arrived += self._claim(arrived)
+        for context in self.contexts.values():
+            context.look(self.mailbox, [*(row.uid for row in changed), *arrived])
+            yield from context.left(self, self._gone if expunges else ())
         if expunges and self._gone:
             yield from self._expunged()
         if arrived:
             self.uids.extend(arrived)
             yield self.exists()
+        for context in self.contexts.values():
+            yield from context.came(self)
         yield from self.new_keywords(changes.rows)
         yield from self._flags(changed, with_uids)
         self.told.clear()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pymaild.imap import esearch, names
 from pymaild.imap.answers import Answer
 from pymaild.imap.commands.searching import check_relevancy, highest_modseq
+from pymaild.imap.context import no_update
 from pymaild.imap.errors import Bad
 from pymaild.imap.grammar import Parser
 from pymaild.imap.search import Program, program
@@ -51,7 +52,7 @@ def multisearch(session: Session, request: Request) -> Answer:
     args = request.args
     args.space("what to search for")
     sources = _sources(args) if args.accept(b"IN ") else [("SELECTED", [])]
-    wanted = esearch.returns(args) or esearch.Returns(["ALL"])
+    wanted = esearch.returns(args, esearch.SEARCH_OPTIONS) or esearch.Returns(["ALL"])
     here = [word for word, _ in sources if word == "SELECTED"]
     if here and session.view is None:
         raise Bad("Select a mailbox first")
@@ -94,6 +95,8 @@ def _read(session: Session, args: Parser, view: View, wanted: esearch.Returns, n
 
 def _results(session: Session, request: Request, sources: list[Source], wanted: esearch.Returns) -> Iterator[bytes]:
     """One response for each mailbox in which something was found. RFC 7377 §2.1."""
+    if "UPDATE" in wanted.words:
+        yield no_update(request.tag)
     alone = all(word == "SELECTED" for word, _ in sources)
     for view in _views(session, sources):
         reading = _read(session, request.args, view, wanted, alone)

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from pymaild.imap import esearch, sort, thread
+from pymaild.imap import context, esearch, sort, thread
 from pymaild.imap.answers import Answer
 from pymaild.imap.errors import Bad, No
 from pymaild.imap.search import Program, charset, program
@@ -23,12 +23,32 @@ def search(session: Session, request: Request) -> Answer:
     """The messages a program of keys holds for. §6.4.4."""
     view, args = session.selected, request.args
     args.space("a search key")
-    wanted = esearch.returns(args)
+    wanted = esearch.returns(args, esearch.SEARCH_OPTIONS)
     if wanted is None and "IMAP4REV2" in session.enabled:
         wanted = esearch.Returns(["ALL"])  # RFC 9051 §6.4.4
     reading = Program(args, view, session.limits.search_keys)
+    updates = wanted is not None and "UPDATE" in wanted.words
+    if updates:
+        context.check_tag(view, request.tag)
     uids = _run(session, reading, wanted)
-    return _answer(view, request, wanted, reading, uids)
+    answer = _answer(view, request, wanted, reading, uids)
+    if updates:
+        kept = context.Context(request.tag, request.by_uid, reading.query, uids)
+        answer.untagged = [*answer.untagged, *context.keep(view, kept)]
+    return answer
+
+
+def cancel_update(session: Session, request: Request) -> Answer:
+    """Some searches need not be kept up to date any more. RFC 5267 §4.3.4."""
+    view, args = session.selected, request.args
+    args.space("the tag of a search, in quotes")
+    tags = [args.string("the tag of a search, in quotes")]
+    while args.accept(b" "):
+        tags.append(args.string("the tag of a search, in quotes"))
+    args.end()
+    for tag in tags:
+        view.contexts.pop(tag, None)
+    return Answer("Done")
 
 
 def sort_(session: Session, request: Request) -> Answer:
@@ -75,9 +95,9 @@ def _run(session: Session, reading: Program, wanted: esearch.Returns | None, cha
         if charset_first:  # SORT and THREAD must say it. RFC 5256 §5 (search-criteria)
             reading.charset = charset(reading.args)
             reading.args.space("a search key")
-        query = program(reading)
+        reading.query = program(reading)
         check_relevancy(reading, wanted)
-        uids = view.known(view.mailbox.search(query, reading.scores))
+        uids = view.known(view.mailbox.search(reading.query, reading.scores))
     except (No, MailError):
         if wanted is not None and "SAVE" in wanted.words:
             view.saved = array("I")
@@ -123,6 +143,7 @@ def highest_modseq(view: View, uids: Sequence[int]) -> int:
 
 
 COMMANDS: Final[Commands] = {
+    "CANCELUPDATE": Command(cancel_update, State.SELECTED, "RFC 5267 §4.3.4"),
     "SEARCH": Command(search, State.SELECTED, "RFC 3501 §6.4.4", keeps_numbers=True),
     "SORT": Command(sort_, State.SELECTED, "RFC 5256 §3", keeps_numbers=True),
     "THREAD": Command(thread_, State.SELECTED, "RFC 5256 §3", keeps_numbers=True),
