@@ -87,8 +87,9 @@ def test_updates_lead_to_the_result_of_a_new_search(tmp_path_factory: object, dr
     try:
         mailbox = world.store.open("INBOX")
         for number in range(5):
-            mailbox.append(b"Subject: %d\r\n\r\n" % number)
+            mailbox.append(b"Subject: %d\r\n\r\n" % number, Flag.FLAGGED if number % 2 else 0)
         ann = client(world)
+        ann.numbers, ann.uids = {2, 4}, {2, 4}
         ann.say("n SEARCH RETURN (UPDATE) FLAGGED")
         ann.say("u UID SEARCH RETURN (UPDATE) FLAGGED")
         for step in drawn:
