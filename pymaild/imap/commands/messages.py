@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pymaild.imap.answers import Answer, ok
@@ -15,7 +16,7 @@ from pymaild.imap.resync import modseq, vanished
 from pymaild.imap.sequences import compact
 from pymaild.imap.table import Command, Commands, Request, State
 from pymaild.imap.view import View
-from pymaild.mailstore import FlagChange
+from pymaild.mailstore import FlagChange, Row
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -78,23 +79,44 @@ def store(session: Session, request: Request) -> Answer:
     view, args = session.selected, request.args
     uids = _messages(view, request)
     args.space("FLAGS, +FLAGS or -FLAGS")
-    unchanged_since = _unchanged_since(args)
+    since = _unchanged_since(args)
     change, silent = _change(args)
     args.space("a list of flags")
     flags, keywords = flags_argument(_flags(args))
     args.end()
     refuse_read_only(view)
-    if unchanged_since is not None:
+    if since is not None:
         session.enable("CONDSTORE")
-    rows, refused = view.mailbox.change_flags(uids, change, flags, keywords, unchanged_since)
+    run = partial(view.mailbox.change_flags, change=change, flags=flags, keywords=keywords)
+    quiet, loud, refused = _run(view, run, uids, since, silent)
+    rows = [*quiet, *loud]
     lines = list(view.new_keywords(rows))
-    if not silent or view.condstore:  # MODSEQ is told even then: RFC 7162 §3.1.3
-        lines += [view.flags_line(row, request.by_uid, silent) for row in rows]
+    if view.condstore:  # MODSEQ is told even when it is silent: RFC 7162 §3.1.3
+        lines += [view.flags_line(row, request.by_uid, silent=True) for row in quiet]
+    lines += [view.flags_line(row, request.by_uid) for row in loud]
     view.told.update((row.uid, row.modseq) for row in rows)
     if refused:
         return Answer("Some messages have changed since", _modified(view, request, refused), lines)
     gone = len(rows) < len(uids) and not request.by_uid  # the others are done all the same: RFC 2180 §4.2.1
     return Answer(GONE, "EXPUNGEISSUED", lines) if gone else Answer("Done", untagged=lines)
+
+
+def _run(
+    view: View, run: Callable[..., tuple[list[Row], list[int]]], uids: list[int], since: int | None, silent: bool
+) -> tuple[list[Row], list[Row], list[int]]:
+    """The rows to be quiet about, those to tell, and the uids that were refused.
+
+    Flags that somebody else changed and the client does not know of yet are told, however silent the STORE. §6.4.6
+    """
+    if not silent:
+        loud, refused = run(uids, unchanged_since=since)
+        return [], loud, refused
+    first = view.modseq if since is None else min(since, view.modseq)
+    quiet, changed = run(uids, unchanged_since=first)
+    if not changed or first == since:
+        return quiet, [], changed
+    loud, refused = run(changed, unchanged_since=since)
+    return quiet, loud, refused
 
 
 def _unchanged_since(args: Parser) -> int | None:
