@@ -440,6 +440,9 @@ class Mailbox(Protocol):
     def move(self, uids: Sequence[int], to: str) -> tuple[int, list[tuple[int, int]]]:
         """As copy, and then gone from here."""
 
+    def vanish_again(self, uids: Sequence[int]) -> None:
+        """Messages that are gone already are in `changes` once more, under a new modseq."""
+
     def expunge(self, uids: Sequence[int] | None = None) -> list[int]:
         """Remove the messages that have \\Deleted (of `uids`, or all); the uids removed."""
 

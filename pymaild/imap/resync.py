@@ -67,10 +67,11 @@ def responses(view: View, client: Known) -> Iterator[bytes]:
     if client.uidvalidity != view.initial.uidvalidity:
         return
     changes = view.mailbox.changes(client.modseq)
+    rows = [row for row in changes.rows if row.modseq <= view.modseq]  # later ones: View.sync, with what vanished then
     agreed = last_match(view, client)
     yield from vanished(view, [uid for uid in changes.vanished if uid > agreed], client.uids)
-    wanted = set(sequences.select([row.uid for row in changes.rows], sequences.resolve(client.uids, MAX_NUMBER)))
-    for row in changes.rows:
+    wanted = set(sequences.select([row.uid for row in rows], sequences.resolve(client.uids, MAX_NUMBER)))
+    for row in rows:
         if row.uid in wanted and view.numbers((row.uid,)):
             yield view.flags_line(row, with_uid=True)
 

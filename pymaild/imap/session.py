@@ -141,8 +141,9 @@ class Session:
 
     def unselect(self) -> None:
         """Selected -> authenticated."""
-        if self.view is not None:
-            self.view = None
+        view, self.view = self.view, None
+        if view is not None:
+            view.leave()
             self.state = State.AUTHENTICATED
 
     def enable(self, extension: str) -> None:
@@ -228,7 +229,7 @@ class Session:
             self._dialogue[2].close()
             self._dialogue = None
         self._input.close()
-        self.view = None
+        self.unselect()
 
     # ---- a command comes in
 
@@ -347,7 +348,7 @@ class Session:
     def _with_news(self, command: Command, tagged: Iterable[bytes], output: Output) -> Iterator[bytes]:
         """What changed in the selected mailbox, and then the tagged response. §5.2."""
         try:
-            if self.view is not None:
+            if self.view is not None and command.news:
                 yield from self.view.sync(not command.keeps_numbers, command.by_uid)
         except MailError as error:
             yield from self._farewell(error, output)

@@ -51,6 +51,7 @@ class Command:
     by_uid: bool = False  # its message set holds uids, and so do its answers
     keeps_numbers: bool = False  # EXPUNGE may not be sent during it. RFC 3501 §7.4.1
     literal: LiteralRule | None = None
+    news: bool = True  # what changed is told before its OK; SELECT has told everything itself
 
 
 Commands = dict[str, Command]

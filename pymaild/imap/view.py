@@ -10,12 +10,14 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from pymaild.imap import sequences
 from pymaild.imap.answers import defined_flags, flags_list, ok
 from pymaild.imap.context import Context
 from pymaild.imap.errors import Bad
 from pymaild.mailstore import Mailbox, MailboxState, Row
+from pymaild.status import MailError
 
 
 class View:
@@ -143,6 +145,16 @@ class View:
     def highestmodseq(self) -> bytes:
         """Up to where the client knows everything. RFC 7162 §3.1.2.1."""
         return ok(f"HIGHESTMODSEQ {self.modseq}", "Changes up to here are told")
+
+    def leave(self) -> None:
+        """The client leaves, perhaps before EXPUNGE could be told, but with modseqs of later changes.
+
+        When it is back it asks for what changed after those (RFC 7162 §3.2.5): so what it missed vanishes once more.
+        """
+        missed = self.known(sorted(self._gone)) if self.qresync else []
+        if missed:
+            with suppress(MailError):  # the mailbox is gone, too, or the disk is full
+                self.mailbox.vanish_again(missed)
 
     def _claim(self, arrived: Sequence[int]) -> list[int]:
         """Decide which new messages are recent here; more may have come while we asked. §2.3.2."""

@@ -245,6 +245,11 @@ class OpenMailbox:
         with self._engine.writing() as tx:
             return transfer.move(tx, tx.box(self._id), uids, tx.named(names.canonical(to)))
 
+    def vanish_again(self, uids: Sequence[int]) -> None:
+        """For a client that left before it was told."""
+        with self._engine.writing() as tx:
+            tx.vanish(tx.box(self._id), uids)
+
     def expunge(self, uids: Sequence[int] | None = None) -> list[int]:
         """Remove the messages that have \\Deleted; the uids removed."""
         with self._engine.writing() as tx:

@@ -132,8 +132,8 @@ def refuse_read_only(view: View) -> None:
 
 
 COMMANDS: Final[Commands] = {
-    "SELECT": Command(select, LOGGED_IN, "RFC 3501 §6.3.1"),
-    "EXAMINE": Command(examine, LOGGED_IN, "RFC 3501 §6.3.2"),
+    "SELECT": Command(select, LOGGED_IN, "RFC 3501 §6.3.1", news=False),
+    "EXAMINE": Command(examine, LOGGED_IN, "RFC 3501 §6.3.2", news=False),
     "CHECK": Command(check, State.SELECTED, "RFC 3501 §6.4.1"),
     "CLOSE": Command(close, State.SELECTED, "RFC 3501 §6.4.2"),
     "UNSELECT": Command(unselect, State.SELECTED, "RFC 3691 §2"),
