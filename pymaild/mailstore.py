@@ -388,8 +388,8 @@ class Mailbox(Protocol):
     def uids(self) -> array[int]:
         """Every uid, rising."""
 
-    def claim_recent(self) -> int:
-        """The first uid no session has been told of; from now on every message below uidnext counts as told."""
+    def claim_recent(self) -> range:
+        """The uids no session has been told of, perhaps none: from now on they all count as told."""
 
     def rows(self, uids: Sequence[int] | None = None) -> Iterator[Row]:
         """Rows by rising uid; None: of every message. Uids that are gone are left out."""

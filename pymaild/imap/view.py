@@ -29,9 +29,9 @@ class View:
         self.read_only = read_only
         self.enabled = set() if enabled is None else enabled  # the session's: ENABLE changes it while the view lives
         self.initial: MailboxState = mailbox.state()  # before the uids: what changes in between is told by sync()
-        first = self.initial.uidnext if read_only else mailbox.claim_recent()
+        claimed = range(0) if read_only else mailbox.claim_recent()
         self.uids: array[int] = array("I", mailbox.uids())
-        self.recent: set[int] = set(self.uids[bisect_left(self.uids, first) :])
+        self.recent: set[int] = {uid for uid in self.uids[bisect_left(self.uids, claimed.start) :] if uid in claimed}
         if read_only and self.initial.recent:
             self.recent.update(self.uids[-self.initial.recent :])
         self.modseq = self.initial.highestmodseq
@@ -39,6 +39,7 @@ class View:
         self.told: dict[int, int] = {}  # uid -> modseq of flags the client knows already (its own STORE)
         self.contexts: dict[bytes, Context] = {}  # by tag: searches that are kept up to date. RFC 5267 §4.3
         self.saved: array[int] = array("I")  # uids that $ stands for. RFC 5182 §2.1
+        self._claimed = claimed
         self._gone: set[int] = set()  # expunged, and the client does not know yet
         self._modseq_told = self.condstore
 
@@ -162,14 +163,14 @@ class View:
             recent = self.mailbox.state().recent
             self.recent.update(arrived[-recent:] if recent else ())
             return []
-        first = self.mailbox.claim_recent()
+        before, self._claimed = self._claimed, self.mailbox.claim_recent()  # some came after the last look: they are ours
         changes = self.mailbox.changes(self.modseq)
         more = [row.uid for row in changes.rows if row.uid > arrived[-1]]
-        if len(more) < len(changes.rows) or changes.vanished:
-            more = []  # not only news: the next sync tells all of it
+        if len(more) < len(changes.rows) or changes.vanished or (more and more[-1] not in self._claimed):
+            more = []  # not only news, or some of another session: the next sync tells all of it
         else:
             self.modseq = changes.highestmodseq
-        self.recent.update(uid for uid in (*arrived, *more) if uid >= first)
+        self.recent.update(uid for uid in (*arrived, *more) if uid in self._claimed or uid in before)
         return more
 
     def _expunged(self) -> Iterator[bytes]:

@@ -100,15 +100,16 @@ class OpenMailbox:
         """Every uid, rising."""
         return self._ask(lambda db, box: rows.uids(db, box, self._engine))
 
-    def claim_recent(self) -> int:
-        """The first uid no session has been told of; now they all have been."""
-        if self._ask(lambda db, box: (box.recent_uid, box.uidnext))[0] == self.state().uidnext:
-            return self.state().uidnext
+    def claim_recent(self) -> range:
+        """The uids no session has been told of; now they all have been."""
+        first, uidnext = self._ask(lambda db, box: (box.recent_uid, box.uidnext))
+        if first == uidnext:
+            return range(first, uidnext)
         with self._engine.writing() as tx:
             box = tx.box(self._id)
             first, box.recent_uid = box.recent_uid, box.uidnext
             tx.save(box)
-            return first
+            return range(first, box.recent_uid)
 
     def rows(self, uids: Sequence[int] | None = None) -> Iterator[Row]:
         """Rows by rising uid."""

@@ -111,11 +111,11 @@ class Busy:
     def __getattr__(self, name: str) -> object:
         return getattr(self.mailbox, name)
 
-    def claim_recent(self) -> int:
-        first = self.mailbox.claim_recent()
+    def claim_recent(self) -> range:
+        claimed = self.mailbox.claim_recent()
         if callable(self.then):
             self.then()
-        return first
+        return claimed
 
     def changes(self, since: int) -> Changes:
         return self.mailbox.changes(since)
@@ -141,6 +141,19 @@ def test_what_happens_while_a_session_asks_is_not_lost(world: World, also_flags:
     assert b"* 3 EXISTS" in said
     assert list(view.uids) == [1, 2, 3]
     assert (b"* 1 FETCH (FLAGS (\\Seen \\Recent))" in said) is also_flags
+
+
+def test_a_message_is_recent_in_one_session_only(world: World) -> None:
+    mailbox, other = world.store.open("INBOX"), world.store.open("INBOX")
+    fill(mailbox, 1)
+    first = View(Busy(mailbox, lambda: fill(other, 1)), read_only=False)  # type: ignore[arg-type]
+    second = View(other, read_only=False)
+    assert list(first.uids) == list(second.uids) == [1, 2]
+    assert (first.recent, second.recent) == ({1}, {2})
+    fill(other, 1)
+    assert b"* 3 EXISTS" in lines(first)
+    assert b"* 4 EXISTS" in lines(second)
+    assert (first.recent, second.recent) == ({1, 3}, {2, 4})
 
 
 STEPS = st.lists(st.tuples(st.sampled_from(["append", "expunge", "flag", "sync", "quiet"]), st.integers(0, 9)), max_size=14)
