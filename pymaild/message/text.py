@@ -102,7 +102,7 @@ def searchable_body(message: bytes) -> Iterator[str]:
         if part.message is not None:
             inner = part.message
             yield decode_words(message[inner.header_start : inner.body_start])
-        elif part.type == "text":
+        elif part.type in ("text", "message"):  # message/delivery-status is for people, too. RFC 3464
             text = part_text(message, part)
             yield html_to_text(text) if part.subtype in ("html", "xhtml") else text
 

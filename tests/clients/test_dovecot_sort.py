@@ -1,4 +1,4 @@
-"""SORT by every criterion and THREAD by both algorithms, here and on Dovecot, on the same real and malformed messages.
+"""SORT by every criterion, THREAD by both algorithms and sixty SEARCH programs, here and on Dovecot, on the same real and malformed messages.
 
 The messages are those of tests/realmail (public test suites). What differs on purpose is listed in DIFFERENT with its
 reason, or the test fails.
@@ -15,6 +15,7 @@ import pytest
 from pymaild.dialogue import Pump
 from pymaild.imap.sequences import compact
 from pymaild.message.fields import header_end
+from pymaild.message.sorting import sort_keys
 from tests.dovecot import ImapConnection, dovecot, missing
 from tests.imap_world import World
 from tests.realmail.test_realmail import canonical, sources, texts
@@ -44,6 +45,11 @@ def compared(sent: list[bytes]) -> str:
     return compact(uids).decode("ascii")
 
 
+def undated(sent: list[bytes]) -> set[int]:
+    """The uids of the messages without a date that can be read."""
+    return {uid for uid, message in enumerate(sent, 1) if sort_keys(header(message)).sent is None}
+
+
 def header(message: bytes) -> bytes:
     return message[: header_end(message)]
 
@@ -55,6 +61,7 @@ class Pair:
     pump: Pump
     theirs: ImapConnection
     same: str  # uids of the messages that both understand in one way
+    undated: set[int]
 
     def ours(self, command: str) -> bytes:
         said = b"".join(self.pump.feed(b"t " + command.encode() + b"\r\n"))
@@ -83,7 +90,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
                 assert b"a OK" in said, said
             theirs.command(b"SELECT INBOX")
             b"".join(pump.feed(b"s SELECT INBOX\r\n"))
-            yield Pair(pump, theirs, compared(sent))
+            yield Pair(pump, theirs, compared(sent), undated(sent))
     pump.session.closed()
     world.close()
 
@@ -104,6 +111,41 @@ def test_thread(pair: Pair, algorithm: str) -> None:
     command = f"UID THREAD {algorithm} UTF-8 UID {pair.same}"
     (theirs,) = pair.theirs.command(command.encode())
     assert trees(pair.ours(command)) == trees(theirs)
+
+
+SEARCHES = [
+    "ALL", "1:400", "NOT 1:400", "UID 10:20,30", "SEEN", "UNSEEN", "LARGER 3000", "SMALLER 1000", "OR SMALLER 500 LARGER 50000",
+    "FROM mailer-daemon", "FROM postmaster", "FROM example.com", "FROM jürgen", "FROM @example", "TO sisimai", "TO example", "TO heinz",
+    "TO undisclosed", "CC a", "CC example.org", "BCC a", "SUBJECT returned", "SUBJECT failure", "SUBJECT re:", "SUBJECT frösche",
+    'SUBJECT ""', 'SUBJECT "die hasen"', "SUBJECT ユーザー", "SUBJECT é", "SUBJECT FRO\u0308SCHE", 'HEADER Message-ID ""',
+    "HEADER Message-ID example", "HEADER Received esmtp", "HEADER X-Mailer microsoft", 'HEADER X-Nothing ""', "HEADER Content-Type mixed",
+    "HEADER References @", "HEADER Auto-Submitted auto", "SENTBEFORE 1-Jan-2010", "SENTSINCE 1-Jan-2020", "SENTON 29-Apr-2010",
+    "NOT SENTSINCE 1-Jan-2000", "SINCE 7-Feb-2020", "BEFORE 7-Feb-2020", "ON 7-Feb-2020", "BODY undeliverable", "BODY 550",
+    "BODY unknown", 'BODY "user unknown"', "BODY zzzzzz", "TEXT quota", "TEXT kijitora", 'TEXT "does not exist"',
+    "OR FROM postmaster SUBJECT failure", "NOT (OR FROM postmaster SUBJECT failure)", "SUBJECT a NOT SUBJECT e LARGER 1000",
+    "OLDER 86400", "YOUNGER 86400", "NOT YOUNGER 86400", "DELETED", "KEYWORD $x", "UNKEYWORD $x", "TO example FROM kijitora",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", SEARCHES)
+def test_search(pair: Pair, program: str) -> None:
+    command = f"UID SEARCH UID {pair.same} " + (program if program.isascii() else quoted(program))
+    command = command if program.isascii() else command.replace("SEARCH UID", "SEARCH CHARSET UTF-8 UID")
+    (line,) = (line for line in pair.theirs.command(command.encode()) if line.startswith(b"* SEARCH"))
+    ours, theirs = ({int(uid) for uid in found.split()[2:]} for found in (pair.ours(command), line))
+    if program.startswith(("BODY", "TEXT")):  # we look into the header of a message inside a message, too
+        assert theirs <= ours
+        assert len(ours) <= len(theirs) + 40
+    elif "SENT" in program:  # without a date of its own a message goes by the internal date; for Dovecot by the year 1970
+        assert ours - pair.undated == theirs - pair.undated
+    else:
+        assert ours == theirs
+
+
+def quoted(program: str) -> str:
+    """The last word in quotes."""
+    words, _, last = program.rpartition(" ")
+    return f'{words} "{last}"'
 
 
 def trees(response: bytes) -> list[bytes]:
