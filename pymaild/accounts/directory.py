@@ -142,10 +142,15 @@ class Directory:
         return list(accounts)
 
     def may_send_as(self, account: str, address: Address) -> bool:
-        """Whether the account or an alias that names it stands behind the address, "+detail" and catch-all included."""
+        """Whether the account or an alias that names it stands behind the address, "+detail" and catch-all included.
+
+        Its own address stays its own where an alias of the same name sends the mail elsewhere.
+        """
         self._refresh()
-        own, targets = self._step(key_of(address))
-        return own == account or account in targets
+        name = key_of(address)
+        own, targets = self._step(name)
+        local_part, _, domain = name.rpartition("@")
+        return own == account or account in targets or account in (name, f"{local_part.partition('+')[0]}@{domain}")
 
     def login(self, username: str, password: str, ip: str) -> str:
         """The account's address. Raises MailError 5.7.8, or 4.7.0 when there were too many wrong passwords."""

@@ -28,7 +28,7 @@ def directory_of(options: Options) -> Directory:
 def add(options: Options) -> int:
     """Make an account and its mailboxes."""
     directory = directory_of(options)
-    quota = size(options.quota) if options.quota is not None else None
+    quota = _octets("--quota", options.quota) if options.quota is not None else None
     address = shown(address_key(options.address))
     if directory.account(options.address):
         raise DirectoryError(
@@ -38,6 +38,14 @@ def add(options: Options) -> int:
     make_mailboxes(options, account.address)
     print(f"{account.shown} lives here now.")
     return 0
+
+
+def _octets(name: str, text: str) -> int:
+    """What --quota or SIZE says. Raises CommandError."""
+    try:
+        return size(text)
+    except ValueError as error:
+        raise CommandError(DATA, f"{name} is {error}") from None
 
 
 def make_mailboxes(options: Options, address: str) -> None:
@@ -53,8 +61,11 @@ def make_mailboxes(options: Options, address: str) -> None:
 
 def listing(options: Options) -> int:
     """List the accounts."""
+    directory = directory_of(options)
     wanted = "@" + domain_key(options.domain) if options.domain else ""
-    accounts = [account for account in directory_of(options).accounts() if account.address.endswith(wanted)]
+    if wanted and not any(wanted == "@" + domain.name for domain in directory.domains()):
+        raise DirectoryError(f"there is no domain {options.domain}; see pymaild domain list")
+    accounts = [account for account in directory.accounts() if account.address.endswith(wanted)]
     if options.json:
         as_json([asdict(account) for account in accounts])
         return 0
@@ -94,7 +105,7 @@ def _log_out(directory: Directory, account: Account) -> None:
 def quota(options: Options) -> int:
     """Set what an account may keep."""
     directory = directory_of(options)
-    octets = None if options.size == "default" else size(options.size)
+    octets = None if options.size == "default" else _octets("SIZE", options.size)
     directory.set_quota(options.address, octets)
     return 0
 
@@ -209,8 +220,12 @@ def domain_remove(options: Options) -> int:
 
 def alias_add(options: Options) -> int:
     """Let an address stand for others."""
-    alias = directory_of(options).add_alias(options.alias, options.targets)
-    print(f"{shown(alias.address)} stands for {', '.join(map(shown, alias.targets))}.")
+    directory = directory_of(options)
+    alias = directory.add_alias(options.alias, options.targets)
+    name = shown(alias.address)
+    print(f"{name} stands for {', '.join(map(shown, alias.targets))}.")
+    if name[0] != "@" and directory.account(alias.address) and alias.address not in alias.targets:
+        print(f"{name} is an account, too, and gets no mail now; to keep a copy there: pymaild alias add {name} {name}")
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pymaild.accounts.names import shown
 from pymaild.assembly import assemble, become
 from pymaild.cli.accounts import existing
 from pymaild.cli.errors import DATA, USAGE, CommandError
@@ -58,7 +59,8 @@ def _print(options: Options, reports: dict[str, list[str]], check: bool) -> None
     if options.json:
         as_json([{"account": account, "problems": problems} for account, problems in reports.items()])
         return
-    for account, problems in reports.items():
+    for address, problems in reports.items():
+        account = shown(address)
         if not check:
             print(f"{account}: the index is new.")
         elif not problems:

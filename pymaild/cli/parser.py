@@ -64,14 +64,14 @@ def build() -> argparse.ArgumentParser:
     for command in COMMANDS:
         first, _, second = command.words.partition(" ")
         if second and first not in groups:
-            group = commands.add_parser(first, help=GROUPS[first], description=GROUPS[first].capitalize() + ".")
+            group = commands.add_parser(first, help=GROUPS[first], description=_sentence(GROUPS[first]))
             groups[first] = group.add_subparsers(metavar="COMMAND", required=True, title="commands", parser_class=_Parser)
         _add(groups[first] if second else commands, second or first, command)
     return parser
 
 
 def _add(parsers: Any, name: str, command: Command) -> None:
-    description = command.help[0].upper() + command.help[1:] + "."
+    description = _sentence(command.help)
     examples = "".join(f"\n  {example}" for example in command.examples)
     parser = parsers.add_parser(
         name,
@@ -83,6 +83,10 @@ def _add(parsers: Any, name: str, command: Command) -> None:
     for argument in command.arguments:
         parser.add_argument(*argument.names, help=argument.help, **argument.settings)
     parser.set_defaults(command=command)
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -14,6 +14,9 @@ BLOCK = 1 << 16
 MAX_HELO = 255  # octets of a domain. RFC 5321 §4.5.3.1.2
 _NOT_IN_HELO = re.compile(r"[^A-Za-z0-9.\-_:\[\]\u0080-\U0010ffff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_AUTHORS = ("From", "Sender", "Resent-From", "Resent-Sender")
+# A line that neither begins a field nor continues one: white space first, or no name before a colon. RFC 5322 §2.2
+_NO_FIELD = re.compile(rb"\A[ \t]|(?m:^(?![!-9;-~]+[ \t]*:|[ \t]|\r?$))")
 _RECEIVED = re.compile(rb"(?im)^received[ \t]*:")
 
 
@@ -82,13 +85,16 @@ def count_received(header: bytes) -> int:
 
 
 def authors(message: BinaryIO) -> list[Address]:
-    """Everybody whom From and Sender name. Raises MailError when nobody, or when two readers could see two people.
+    """Everybody whom From, Sender and their Resent- kin name. Raises MailError when nobody or not certain.
 
+    Two readers could see two people: in two From fields, or behind a line that is no field.
     RFC 5322 §3.6.2 wants one From field; RFC 6409 §6.1 lets a submission server insist.
     """
     header = header_block(message, 1 << 24) or b""
+    if _NO_FIELD.search(header):
+        raise MailError("5.6.0", "The header of the message has a line that is no field: fields look like Name: text")
     found: list[Address] = []
-    for name in ("From", "Sender"):
+    for name in _AUTHORS:
         for body in fields.bodies(header, name):
             entries = addresses.parse(body)
             if not addresses.is_clean(entries):

@@ -159,6 +159,13 @@ def test_senders(directory: Directory, address: str, allowed: bool) -> None:
     assert directory.may_send_as("bob@example.org", Address(local_part, domain)) is allowed
 
 
+def test_an_account_whose_mail_goes_elsewhere_still_writes_as_itself(directory: Directory) -> None:
+    directory.add_alias("bob@example.org", ["ann@example.org"])
+    assert directory.may_send_as("bob@example.org", Address("bob", "example.org"))
+    assert directory.may_send_as("bob@example.org", Address("Bob+shop", "example.org"))
+    assert not directory.may_send_as("bob@example.org", Address("ann", "example.org"))
+
+
 def test_addresses_to_write_as(directory: Directory) -> None:
     directory.add_alias("sales@example.org", ["bob@example.org"])
     directory.add_alias("@example.org", ["bob@example.org"])

@@ -150,6 +150,19 @@ def test_a_removed_account_leaves_its_mail_aside_and_nothing_to_its_successor(ho
     assert not (tmp_path / "pymaild-data/mail/example.org/bob").exists()
 
 
+def test_what_is_said_names_what_it_is_about(house: Run) -> None:
+    house("account", "add", "bob@example.org", "--password-stdin", stdin=PASSWORD)
+    assert "--quota is a size such as" in house("account", "add", "x@example.org", "--quota", "5X").err
+    assert "SIZE is a size such as" in house("account", "quota", "bob@example.org", "5X").err
+    assert "there is no domain nix.example" in house("account", "list", "nix.example").err
+    house("domain", "add", "bücher.example")
+    house("account", "add", "käthe@bücher.example", "--password-stdin", stdin=PASSWORD)
+    assert house("index", "check", "käthe@bücher.example").out.startswith("käthe@bücher.example: ")
+    forwarded = house("alias", "add", "bob@example.org", "ann@example.org").out
+    assert "gets no mail now; to keep a copy there: pymaild alias add bob@example.org bob@example.org" in forwarded
+    assert "gets no mail" not in house("alias", "add", "bob@example.org", "bob@example.org").out
+
+
 def test_domains_and_aliases(house: Run) -> None:
     added = house("domain", "add", "bücher.example")
     assert "_domainkey.xn--bcher-kva.example. 3600 IN TXT" in added.out

@@ -100,6 +100,11 @@ def test_authors() -> None:
     assert trace.authors(message) == [ANN, Address("bob", "xn--bcher-kva.example"), ANN]
 
 
+def test_who_resends_is_an_author() -> None:
+    message = io.BytesIO(b"From: ann@example.org\r\nResent-From: bob@example.net\r\nResent-Sender: ann@example.org\r\n\r\n")
+    assert trace.authors(message) == [ANN, Address("bob", "example.net"), ANN]
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -110,6 +115,8 @@ def test_authors() -> None:
         b"From: ann@example.org\r\nFrom: bob@example.net <x\r\n",
         b"From: undisclosed:;\r\n",
         b"From: ann\r\n",
+        b" From: bob@example.net\r\nFrom: ann@example.org\r\n",  # readers differ about who that is
+        b"From\r\n: bob@example.net\r\nFrom: ann@example.org\r\n",
     ],
 )
 def test_an_author_who_is_not_certain_is_refused(header: bytes) -> None:
