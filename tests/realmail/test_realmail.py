@@ -95,6 +95,17 @@ def read_all(server: Server) -> list[bytes]:
         return found
 
 
+def stored(server: Server) -> list[Path]:
+    """The files of the inbox, oldest first."""
+    cur = server.data / "mail" / "example.org" / RECIPIENT.partition("@")[0] / "cur"
+    return sorted(cur.iterdir(), key=lambda file: int(re.findall(r",U=(\d+)", file.name)[0]))
+
+
+def readable(message: bytes) -> bytes:
+    """What BODY[] says of it: an IMAP literal cannot hold NUL (RFC 3501 §9, CHAR8); BINARY[] can."""
+    return message.replace(b"\0", b"\x80")
+
+
 def test_real_mail_comes_out_as_it_went_in(server: Server) -> None:
     messages = [
         (f"{file.relative_to(SOURCE)}#{number}", canonical(text))
@@ -108,6 +119,9 @@ def test_real_mail_comes_out_as_it_went_in(server: Server) -> None:
     accepted = [(name, message) for name, message in messages if name not in refused]
     found = read_all(server)
     assert len(found) == len(accepted)
-    changed = [name for (name, sent), got in zip(accepted, found, strict=True) if below_trace(got) != sent]
-    assert not changed, f"{len(changed)} of {len(found)} changed: {changed[:10]}"
+    kept = [file.read_bytes() for file in stored(server)]
+    changed = [name for (name, sent), got in zip(accepted, kept, strict=True) if below_trace(got) != sent]
+    assert not changed, f"{len(changed)} of {len(kept)} changed on the disk: {changed[:10]}"
+    changed = [name for (name, sent), got in zip(accepted, found, strict=True) if below_trace(got) != readable(sent)]
+    assert not changed, f"{len(changed)} of {len(found)} changed on the way out: {changed[:10]}"
     server.pymaild("index", "check", RECIPIENT)
