@@ -85,7 +85,11 @@ def assemble(config: Config) -> Services:
     from pymaild.store.changes import Feed  # noqa: PLC0415
 
     directory = open_directory(config)
-    feed = Feed(config.run_dir)
+
+    def folder(address: str, mailbox: str) -> Path:
+        return stores.folder(address, mailbox)  # made below: the two know each other
+
+    feed = Feed(config.run_dir, folder)
     stores = Stores(
         config.server.data_dir, describe, feed, lambda account: (directory.quota_of(account, config.limits.quota), 0)
     )

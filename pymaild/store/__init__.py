@@ -107,6 +107,10 @@ class Stores:
         local, _, domain = address.rpartition("@")
         return self._mail / _component(domain) / _component(local)
 
+    def folder(self, address: str, mailbox: str) -> Path:
+        """The Maildir of one mailbox."""
+        return self.directory(address) / names.folder_of(mailbox)
+
     def create_account(self, address: str) -> None:
         """Make the folders of a new account: Drafts Sent Junk Trash Archive, subscribed. Harmless when they are there."""
         account = self(address)

@@ -3,6 +3,9 @@
 Every process binds a unix datagram socket of its own in run_dir; whoever changes a mailbox calls its own subscribers and
 sends "address NUL mailbox" to every other socket there. Nothing is promised but a wake-up, so equal notices merge, and a
 peer whose queue is full gets the notice again a moment later. Publishing never waits and never fails a delivery.
+
+Other programs send no notice: the listening thread looks at the directories of the mailboxes that somebody waits for, once
+a second, two stat calls each, and wakes who subscribed where they have moved.
 """
 
 from __future__ import annotations
@@ -19,21 +22,29 @@ from pathlib import Path
 from pymaild.store.files import remove
 
 Wake = Callable[[], None]
+Key = tuple[str, str]  # an account's address, a mailbox's name
 SUFFIX = ".feed"
 _RETRY = 0.01  # seconds until a peer with a full queue is tried again
+_LOOK = 1.0  # seconds between two looks at the directories of mailboxes that somebody waits for
 _MAX_WAITING = 10_000  # notices kept for peers that do not read; a wake-up more or less is no loss of mail
 _GRAIN = 50_000_000  # nanoseconds; the clock that stamps directories moves every 4 to 10 ms
 _MAX_PATH = 100  # octets of a unix socket's address, a little below the kernel's limit
 
 
 class Feed:
-    """The ChangeFeed of a process. It listens from start() or the first subscription on, in a forked child anew."""
+    """The ChangeFeed of a process. It listens from start() or the first subscription on, in a forked child anew.
 
-    def __init__(self, run_dir: Path) -> None:
+    `folder` names the directory of a mailbox; without it nobody hears of what other programs did.
+    """
+
+    def __init__(self, run_dir: Path, folder: Callable[[str, str], Path] | None = None) -> None:
         self._directory = run_dir
+        self._folder = folder
+        self._stamps: dict[Key, tuple[int, ...]] = {}  # of the directories of mailboxes, at the last look
+        self._next_look = 0.0
         self._lock = threading.Lock()
         self._starting = threading.Lock()
-        self._wakes: dict[tuple[str, str], list[Wake]] = {}
+        self._wakes: dict[Key, list[Wake]] = {}
         self._socket: socket.socket | None = None
         self._own = ""
         self._waiting: dict[tuple[str, bytes], None] = {}  # an ordered set
@@ -68,7 +79,7 @@ class Feed:
         """What a child inherited: the parent's socket (closed here, still the parent's) and perhaps a held lock."""
         if self._pid or self._sender:
             self._lock = threading.Lock()
-            self._wakes, self._waiting, self._peers = {}, {}, (0, [])
+            self._wakes, self._waiting, self._peers, self._stamps = {}, {}, (0, []), {}
             self._release()
 
     def _release(self) -> None:
@@ -96,6 +107,9 @@ class Feed:
         key = (address, mailbox)
         with self._lock:
             self._wakes.setdefault(key, []).append(wake)
+            if self._folder:
+                self._stamps.setdefault(key, _stamps(self._folder(*key)))
+        self._poke()
 
         def end() -> None:
             with self._lock:
@@ -104,6 +118,7 @@ class Feed:
                     wakes.remove(wake)
                 if not wakes:
                     self._wakes.pop(key, None)
+                    self._stamps.pop(key, None)
 
         return end
 
@@ -173,12 +188,28 @@ class Feed:
         """The thread: receive notices; try again where a queue was full."""
         nudge, pid = self._nudge, os.getpid()
         while nudge and self._pid == pid:
-            ready, _, _ = select.select([own.fileno(), nudge[0]], [], [], _RETRY if self._waiting else None)
+            patience = _RETRY if self._waiting else _LOOK if self._stamps else None
+            ready, _, _ = select.select([own.fileno(), nudge[0]], [], [], patience)
             if nudge[0] in ready:
                 os.read(nudge[0], 4096)
             if own.fileno() in ready:
                 self._receive(own)
             self._retry()
+            if time.monotonic() >= self._next_look:
+                self._look()
+                self._next_look = time.monotonic() + _LOOK
+
+    def _look(self) -> None:
+        """Wake who waits for a mailbox whose directories moved; our own changes move them, too, and wake once more."""
+        with self._lock:
+            before = dict(self._stamps)
+        for key, stamps in before.items():
+            now = _stamps(self._folder(*key)) if self._folder else stamps
+            if now != stamps:
+                with self._lock:
+                    if key in self._stamps:
+                        self._stamps[key] = now
+                self._call(*key)
 
     def _receive(self, own: socket.socket) -> None:
         notices: dict[bytes, None] = {}
@@ -197,6 +228,14 @@ class Feed:
         again = [key for key in waiting if not self._send(*key)]
         with self._lock:
             self._waiting.update(dict.fromkeys(again))
+
+
+def _stamps(folder: Path) -> tuple[int, ...]:
+    """When new/ and cur/ were last changed; empty when the mailbox is gone."""
+    try:
+        return tuple(os.stat(folder / part).st_mtime_ns for part in ("new", "cur"))
+    except OSError:
+        return ()
 
 
 class _Reachable:

@@ -113,6 +113,23 @@ def test_a_long_path(tmp_path: Path) -> None:
     two.close()
 
 
+@pytest.mark.parametrize("part", ["new", "cur"])
+def test_what_another_program_did_is_told_within_a_second_or_two(tmp_path: Path, part: str) -> None:
+    stores = Stores(tmp_path, describe)
+    folder = stores.folder(ANN, "INBOX")
+    for name in ("new", "cur"):
+        (folder / name).mkdir(parents=True)
+    feed, woken = Feed(tmp_path / "run", stores.folder), threading.Event()
+    end = feed.subscribe(ANN, "INBOX", woken.set)
+    (folder / part / "by.hand").write_bytes(b"Subject: by hand\n\n")
+    assert woken.wait(5)
+    end()
+    woken.clear()
+    (folder / part / "once.more").write_bytes(b"Subject: by hand\n\n")
+    assert not woken.wait(1.2)
+    feed.close()
+
+
 def test_every_change_of_a_mailbox_is_told(tmp_path: Path) -> None:
     feed, woken = Feed(tmp_path / "run"), []
     account = Stores(tmp_path, describe, feed)(ANN)
