@@ -65,7 +65,8 @@ def welcome(running: Running, style: Style, kept: Path | None) -> str:
     web = f"http://{host}:{ports['http']}/"
     lines = [
         "",
-        style.bold("pymaild demo") + f": two domains, five people, {running.letters} letters, in {running.seconds:.1f} s.",
+        style.bold("pymaild demo")
+        + f": two domains, five people, {running.letters} letters in their mailboxes, in {running.seconds:.1f} s.",
         "",
         f"  Webmail     {style.bold(web)}",
         f"  IMAP        {host}:{ports['imap']} (STARTTLS)   {host}:{ports['imaps']} (TLS)",
