@@ -71,7 +71,7 @@ class Session(Protocol):
         """The greeting, or a refusal with CLOSE."""
 
     def line(self, line: bytes) -> Output:
-        """One line without its CRLF."""
+        """One line without its CRLF; a line that ends in LF alone keeps it, for the session to judge."""
 
     def line_too_long(self, start: bytes = b"") -> Output:
         """A line passed `line_limit`; the wire dropped it up to its end but for the first octets: a tag may be there."""
@@ -184,7 +184,7 @@ class Pump:
             start = self._start if self._skipping else line[:START]
             self._skipping, self._start = False, b""
             return self.session.line_too_long(start)
-        return self.session.line(line[:-1] if line.endswith(b"\r") else line)
+        return self.session.line(line[:-1] if line.endswith(b"\r") else line + b"\n")
 
     def _octets(self) -> Output | None:
         taken, self._input = self._input[: self._missing], self._input[self._missing :]

@@ -168,7 +168,11 @@ class Session:
         return Output((ok(f"CAPABILITY {capabilities(self)}", f"{self.hostname} IMAP server ready"),))
 
     def line(self, line: bytes) -> Output:
-        """One line: of a dialogue, or of a command, which is complete when the line announces no literal."""
+        """One line: of a dialogue, or of a command, which is complete when the line announces no literal.
+
+        LF alone ends a line too, as in every other server: no message is framed by lines here.
+        """
+        line = line.removesuffix(b"\n")
         if self._dialogue is not None:
             return self._converse(*self._dialogue, line)
         literal = announced(line)

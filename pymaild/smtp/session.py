@@ -134,6 +134,8 @@ class Session:
             return _farewell("4.7.0", "Too many errors, or too many commands without mail: goodbye")
         if _OTHER_PROTOCOL.match(line):
             return Reply(500, "5.5.2", "This is a mail server: goodbye", Then.CLOSE)
+        if line.endswith(b"\n"):  # §2.3.8: nothing but CR LF ends a line
+            raise Refused(500, "5.5.2", "A line ends in CR LF, this one in LF alone (nc needs -C)")
         verb, argument = _split(line)
         command = COMMANDS.get(verb)
         if command is None:
