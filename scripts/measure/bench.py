@@ -1,4 +1,5 @@
 """scripts/bench smtp: messages a second, ours and Postfix's by turns on the same disk, each time in a fresh folder.
+scripts/bench imap: the time of commands, ours and Dovecot's by turns on the same mailbox; see imap.py.
 
 A message counts when it is in the mailbox: the clock stops when the last file is there. The load is Postfix's smtp-source.
 Nothing is deleted between runs, since deleting slows the making of files afterwards; the folders go at the very end.
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from scripts.measure import imap
 from scripts.measure.servers import ADDRESS, Postfix, Pymaild, Server, until
 
 
@@ -108,22 +110,35 @@ def show(result: dict[str, object]) -> str:
     )
 
 
+def smtp(folder: Path, rounds: int, only: Sequence[str]) -> list[dict[str, object]]:
+    """All rows; each line is printed when it is known."""
+    results = []
+    for row in ROWS:
+        if not only or row.name in only:
+            results.append(compare(row, rounds, folder))
+            print(show(results[-1]), flush=True)
+    return results
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("what", choices=["smtp"])
+    parser.add_argument("what", choices=["smtp", "imap"])
     parser.add_argument("--rounds", type=int, default=3, help="how often each server has its turn (3)")
-    parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="only this row; may be repeated")
+    parser.add_argument(
+        "--row", action="append", choices=[row.name for row in (*ROWS, *imap.ROWS)], help="only this row; may be repeated"
+    )
+    parser.add_argument("--messages", type=int, default=10_000, help="imap: how many the mailbox has (10000; also 100000)")
     parser.add_argument("--folder", type=Path, help="where to work: the disk that is measured")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args()
     folder = Path(mkdtemp(prefix="pymaild-bench-", dir=options.folder))
     folder.chmod(0o755)
-    results = []
+    only = options.row or ()
     try:
-        for row in ROWS:
-            if not options.row or row.name in options.row:
-                results.append(compare(row, options.rounds, folder))
-                print(show(results[-1]), flush=True)
+        if options.what == "smtp":
+            results = smtp(folder, options.rounds, only)
+        else:
+            results = imap.measure(folder, options.messages, options.rounds, only)
     finally:
         shutil.rmtree(folder)
     if options.json:

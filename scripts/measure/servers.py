@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 import shutil
@@ -36,6 +37,23 @@ class Server(Protocol):
         """End it."""
 
 
+class ImapServer(Protocol):
+    """What a measurement of IMAP needs of a server."""
+
+    name: str
+    user: str
+    password: str
+    imap_port: int
+    mailbox: Path
+    process: subprocess.Popen[bytes]
+
+    def own(self) -> None:
+        """Make files that were written into its Maildir its own."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])
@@ -49,13 +67,13 @@ def until(condition: Callable[[], object], seconds: float, what: str) -> None:
         time.sleep(0.005)
 
 
-def listens(port: int) -> bool:
+def listens(port: int, greeting: bytes = b"220") -> bool:
     with socket.socket() as sock:
         if sock.connect_ex(("127.0.0.1", port)):
             return False
         sock.settimeout(5)
         with contextlib.suppress(OSError):
-            return sock.recv(100).startswith(b"220")
+            return sock.recv(100).startswith(greeting)
     return False
 
 
@@ -71,7 +89,7 @@ def files_in(folder: Path) -> int:
 class Pymaild:
     """Ours: `pymaild serve` with its defaults, one worker for each core."""
 
-    name = "pymaild"
+    name, user, password = "pymaild", ADDRESS, PASSWORD
 
     def __init__(self, folder: Path, workers: str = "auto", more: str = "") -> None:
         self.port, self.imap_port = free_port(), free_port()
@@ -99,6 +117,9 @@ class Pymaild:
 
     def stored(self) -> int:
         return files_in(self.mailbox)
+
+    def own(self) -> None:
+        """It runs as whoever measures."""
 
     def cpu(self) -> float:
         return cpu_of(self.process.pid)
@@ -192,6 +213,91 @@ virtual_minimum_uid = 100
         command = ["postfix", "-c", str(self._conf), "stop"]
         subprocess.run(command, env=self._environment, check=False, capture_output=True)
         self.process.wait(30)
+
+
+_DOVECOT = """\
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+default_internal_user = nobody
+default_internal_group = {group}
+default_login_user = nobody
+first_valid_uid = 0
+mail_max_userip_connections = 0
+mail_location = maildir:{folder}/mail/%u
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid={group} home={folder}/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+"""
+
+
+class Dovecot:
+    """Debian's Dovecot with its defaults, a Maildir, and a password that costs nothing to check."""
+
+    name, user, password = "dovecot", USER, PASSWORD
+
+    def __init__(self, folder: Path) -> None:
+        self.imap_port = free_port()
+        self.mailbox = folder / "mail" / USER
+        for parent in (folder, *folder.parents[:2]):
+            parent.chmod(parent.stat().st_mode | 0o011)
+        for name in ("cur", "new", "tmp"):
+            (self.mailbox / name).mkdir(parents=True)
+        self._mail = folder / "mail"
+        self.own()
+        group = grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
+        config = folder / "dovecot.conf"
+        config.write_text(_DOVECOT.format(folder=folder, group=group, password=PASSWORD, port=self.imap_port))
+        self.process = subprocess.Popen(["dovecot", "-F", "-c", str(config)], start_new_session=True)
+        until(lambda: listens(self.imap_port, b"* OK"), 30, f"Dovecot does not listen: see {folder}/dovecot.log")
+
+    def own(self) -> None:
+        """Its mail belongs to nobody."""
+        owner = pwd.getpwnam("nobody")
+        for path in (self._mail, *self._mail.rglob("*")):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def private_memory(session: int) -> float:
+    """KiB that no other process shares, of every process of a session."""
+    total = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[3]) == session:
+                    lines = (entry / "smaps_rollup").read_text().splitlines()
+                    total += sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+    return total
 
 
 def processes_of(session: int) -> list[list[str]]:
