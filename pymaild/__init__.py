@@ -8,7 +8,7 @@ The layers, top to bottom; an import only ever points down this list (tests/test
     assembly     assembly.py  daemon.py  cli/  lab/                 where concrete classes meet
     shells       servers/  web/                                     sockets and HTTP around the pure sessions
     path         flow.py                                            receive, submit, deliver
-    services     accounts/  store/  search/  config.py              disk, SQL, network
+    services     accounts/  store/  verify/  search/  outbound/  config.py   disk, SQL, network
     pure         smtp/  imap/  message/  sasl.py                    bytes in, replies out
     vocabulary   status.py  envelope.py  dialogue.py  mailstore.py  events.py  units.py  paths.py
 

@@ -16,7 +16,7 @@ ROOT = Path(pymaild.__file__).parent
 LAYERS = (
     ("vocabulary", ("", "status", "envelope", "dialogue", "mailstore", "events", "units", "paths")),
     ("pure", ("smtp", "imap", "message", "sasl")),
-    ("services", ("accounts", "store", "search", "config")),
+    ("services", ("accounts", "store", "verify", "search", "outbound", "config")),
     ("path", ("flow",)),
     ("shells", ("servers", "web")),
     ("assembly", ("assembly", "daemon", "cli", "lab", "__main__")),
