@@ -81,4 +81,4 @@ class Courier(Protocol):
     """Carries one job to where it goes."""
 
     def send(self, job: Job) -> list[Result]:
-        """One result per addressee, in their order. Blocks as long as RFC 5321 §4.5.3.2 lets it; raises nothing expected."""
+        """One result per addressee, in their order. Blocks as long as RFC 5321 §4.5.3.2 lets it."""
