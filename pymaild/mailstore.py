@@ -165,9 +165,26 @@ class Column(Enum):
     HEADER = "header"  # the header block up to and with the empty line, at most 64 KiB; empty when it is longer
     SORTING = "sorting"  # JSON: what it is sorted and threaded by (message/sorting.py)
     PARTS = "parts"  # JSON: part number -> byte offsets (message/structure.py)
+    # What whole mailboxes are searched and sorted by (message/folded.py). Digits; nothing where there is no good Date
+    SENT = "sent"  # seconds since 1970 UTC
+    SENT_DAY = "sent_day"  # the Date field's own calendar day, in days since 1970-01-01
+    FROM = "from_text"  # casemapped text
+    TO = "to_text"
+    CC = "cc_text"
+    BCC = "bcc_text"
+    SUBJECT = "subject_text"
+    MESSAGE_ID = "message_id_text"
 
 
 Describe = Callable[[bytes], dict[Column, bytes]]
+
+
+class OrderBy(Enum):
+    """What a whole mailbox can be put in order by."""
+
+    ARRIVAL = "arrival"  # the internal date
+    DATE = "date"  # the Date field; where there is none, the internal date. RFC 5256 §2.2
+    SIZE = "size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,6 +422,9 @@ class Mailbox(Protocol):
 
     def changes(self, since: int) -> Changes:
         """What changed after modseq `since`."""
+
+    def ordered(self, by: Sequence[tuple[OrderBy, bool]]) -> array[int]:
+        """Every uid in this order; True: the other way round. Where all are equal they stand by uid. RFC 5256 §3."""
 
     def search(self, query: Query, scores: dict[int, int] | None = None) -> list[int]:
         """The uids it holds for, rising; `scores` gets how well those fit that a Fuzzy key found, 1 to 100."""

@@ -13,7 +13,8 @@ ANN = "ann@example.org"
 
 def describe(message: bytes) -> dict[Column, bytes]:
     """A stand-in that can be recognised."""
-    return {column: column.value.encode() + b":" + message[:20] for column in Column}
+    undated = {Column.SENT: b"", Column.SENT_DAY: b""}
+    return {column: column.value.encode() + b":" + message[:20] for column in Column} | undated
 
 
 def stores(directory: Path, quota: tuple[int, int] = (0, 0)) -> Stores:

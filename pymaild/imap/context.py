@@ -8,7 +8,7 @@ A context lives in the View, so it ends with it. Only messages that changed are 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pymaild.imap.answers import line
@@ -56,7 +56,7 @@ class Context:
         self._arriving = set()
         yield from self._told(view, b"ADDTO", arriving)
 
-    def _told(self, view: View, word: bytes, uids: list[int]) -> Iterator[bytes]:
+    def _told(self, view: View, word: bytes, uids: Sequence[int]) -> Iterator[bytes]:
         numbers = uids if self._by_uid else view.numbers(uids)
         if numbers:
             yield b"* ESEARCH %s %s (0 %s)\r\n" % (correlator(self.tag, self._by_uid), word, compact(numbers))

@@ -6,8 +6,9 @@ import re
 
 from pymaild.imap.values import Run, Value, render
 from pymaild.mailstore import Column
-from pymaild.message import addresses, fields, sections
+from pymaild.message import addresses, dates, fields, sections
 from pymaild.message.addresses import Mailbox
+from pymaild.message.folded import NAMES, folded
 from pymaild.message.parameters import Parameters, find
 from pymaild.message.sorting import sort_keys
 from pymaild.message.structure import Part, scan
@@ -32,6 +33,20 @@ def describe(message: bytes) -> dict[Column, bytes]:
         Column.SUMMARY: sections.to_json(summary(message, part)),
         Column.HEADER: header if len(header) <= MAX_HEADER else b"",
         Column.PARTS: sections.dump(part),
+        **_sought(header),
+    }
+
+
+_FOLDED = {name: Column(name.replace("-", "_") + "_text") for name in NAMES}
+
+
+def _sought(header: bytes) -> dict[Column, bytes]:
+    """What whole mailboxes are searched and sorted by; of several Date fields the first counts."""
+    date = dates.parse(next(iter(fields.bodies(header, "date")), b""))
+    return {
+        Column.SENT: b"%d" % date.epoch if date else b"",
+        Column.SENT_DAY: b"%d" % date.day if date else b"",
+        **{_FOLDED[name]: text for name, text in folded(header).items()},
     }
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from pymaild.imap.errors import Bad
 from pymaild.imap.grammar import Parser
-from pymaild.mailstore import Column, Mailbox, Row
+from pymaild.mailstore import Column, Mailbox, OrderBy, Row
 from pymaild.message.sorting import NO_KEYS, SortKeys, from_json
 
 MAX_CRITERIA: Final = 50
@@ -27,6 +27,7 @@ OF_ROW: Final[dict[str, Callable[[Row], int]]] = {
     "ARRIVAL": lambda row: row.internal_date,
     "SIZE": lambda row: row.size,
 }
+IN_INDEX: Final = {"ARRIVAL": OrderBy.ARRIVAL, "DATE": OrderBy.DATE, "SIZE": OrderBy.SIZE}  # what the store sorts by
 OF_KEYS: Final[dict[str, Callable[[SortKeys], str]]] = {
     "CC": lambda keys: keys.cc,
     "DISPLAYFROM": lambda keys: keys.display_from,
@@ -79,6 +80,8 @@ def sort(
     ordered = list(uids)
     if not ordered:
         return ordered
+    if all(criterion.name in IN_INDEX for criterion in wanted):
+        return _by_index(mailbox, ordered, wanted)
     names = {criterion.name for criterion in wanted}
     rows = {row.uid: row for row in mailbox.rows(ordered)} if names & OF_ROW.keys() else {}
     keys = sort_keys(mailbox, ordered) if names - OF_ROW.keys() - {"RELEVANCY"} else {}
@@ -89,6 +92,12 @@ def sort(
     for name, reverse in reversed(wanted):
         ordered.sort(key=_ranks(name, rows, keys, numbers), reverse=reverse)
     return ordered
+
+
+def _by_index(mailbox: Mailbox, uids: Sequence[int], wanted: Sequence[Criterion]) -> list[int]:
+    """The whole mailbox is put in order, and then those are taken that were asked for."""
+    ordered = mailbox.ordered([(IN_INDEX[name], reverse) for name, reverse in wanted])
+    return list(filter(set(uids).__contains__, ordered))
 
 
 def _ranks(

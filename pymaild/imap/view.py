@@ -8,9 +8,11 @@ its EXISTS. So a view changes in sync() alone.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import compress, count
+from typing import Final
 
 from pymaild.imap import sequences
 from pymaild.imap.answers import defined_flags, flags_list, ok
@@ -18,6 +20,8 @@ from pymaild.imap.context import Context
 from pymaild.imap.errors import Bad
 from pymaild.mailstore import Mailbox, MailboxState, Row
 from pymaild.status import MailError
+
+FEW: Final = 32  # one in so many is looked up one by one
 
 
 class View:
@@ -83,18 +87,49 @@ class View:
 
     def numbers(self, uids: Iterable[int]) -> list[int]:
         """Sequence numbers of rising uids; those the client does not know of are left out."""
-        known, size, at, found = self.uids, len(self.uids), 0, []
+        known, size, wanted = self.uids, len(self.uids), uids if isinstance(uids, Sequence) else list(uids)
+        if not wanted or not size:
+            return []
+        if self._gapless:
+            return self.numbered(self.known(wanted))
+        if len(wanted) * FEW > size:
+            return list(compress(range(1, size + 1), map(set(wanted).__contains__, known)))
+        return [at + 1 for at in self._places(wanted)]
+
+    @property
+    def _gapless(self) -> bool:
+        """No uid is missing between the first and the last."""
+        return bool(self.uids) and self.uids[-1] - self.uids[0] == len(self.uids) - 1
+
+    def numbered(self, uids: Sequence[int]) -> list[int]:
+        """Sequence numbers of uids that the client knows of, in whatever order."""
+        if self._gapless:
+            before = self.uids[0] - 1
+            return [uid - before for uid in uids]
+        if len(uids) * FEW > len(self.uids):
+            return list(map(dict(zip(self.uids, count(1), strict=False)).__getitem__, uids))
+        return list(map(self.number, uids))
+
+    def _places(self, uids: Iterable[int]) -> Iterator[int]:
+        known, size, at = self.uids, len(self.uids), 0
         for uid in uids:
             at = bisect_left(known, uid, at)
             if at == size:
                 break
             if known[at] == uid:
-                found.append(at + 1)
-        return found
+                yield at
 
-    def known(self, uids: Iterable[int]) -> list[int]:
+    def known(self, uids: Sequence[int]) -> Sequence[int]:
         """Those of some rising uids that the client knows of."""
-        return [self.uids[number - 1] for number in self.numbers(uids)]
+        known, size = self.uids, len(self.uids)
+        if not uids or not size:
+            return []
+        if self._gapless:
+            first, last = bisect_left(uids, known[0]), bisect_right(uids, known[-1])
+            return uids if last - first == len(uids) else uids[first:last]
+        if len(uids) * FEW > size:
+            return list(compress(known, map(set(uids).__contains__, known)))
+        return [known[at] for at in self._places(uids)]
 
     def uid_ranges(self, ranges: sequences.Ranges, by_uid: bool) -> list[sequences.Range]:
         """A message set as ranges of uids. Numbers that do not exist: BAD; uids that do not: nothing. §6.4.8."""

@@ -1,15 +1,15 @@
 """Answer a query: the index where it can tell, the header where it must, the message where nothing else will do.
 
-Every step narrows a set of uids, cheap keys first, so that the expensive ones see few messages. RFC 9051 §6.4.4.
+Every step narrows a set of messages, cheap keys first, so that the expensive ones see few. RFC 9051 §6.4.4.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress
 from typing import Any, Protocol  # Any: each answer takes its own kind of query
 
 from pymaild.mailstore import (
@@ -32,20 +32,19 @@ from pymaild.mailstore import (
     Not,
     Or,
     Query,
-    Row,
     SizeRange,
     TextContains,
     Uids,
 )
 from pymaild.message import addresses, fields
 from pymaild.message.casemap import casemap
+from pymaild.message.folded import ADDRESSES, NAMES, sought
 from pymaild.message.text import searchable_body, searchable_header
 from pymaild.message.words import decode_words
 from pymaild.search.fuzzy import Wanted
 
 MAX_DEPTH = 100  # of NOT, OR and brackets within each other
 RowKey = HasFlag | HasKeyword | DateRange | CameBetween | SizeRange | ModseqAtLeast  # what a row alone can tell
-DAY = 86_400
 
 
 class Source(Protocol):
@@ -54,11 +53,14 @@ class Source(Protocol):
     def uids(self) -> array[int]:
         """Every uid, rising."""
 
-    def having(self, key: RowKey, holds: bool) -> list[int]:
-        """The uids of the messages whose row answers the key with `holds`, rising."""
+    def having(self, key: RowKey) -> array[int]:
+        """The uids of the messages whose row answers the key with yes, rising."""
 
-    def rows(self, uids: Sequence[int] | None = None) -> Iterator[Row]:
-        """Rows by rising uid."""
+    def containing(self, column: Column, text: bytes) -> array[int]:
+        """The uids of the messages that have the octets in a column of casemapped text, rising."""
+
+    def sent(self, first: int | None, before: int | None) -> array[int]:
+        """The uids of the messages sent within these days, rising."""
 
     def columns(self, uids: Sequence[int], wanted: Sequence[Column]) -> Iterator[tuple[int, tuple[bytes, ...]]]:
         """What the index holds of each message."""
@@ -76,7 +78,8 @@ def evaluate(
     """
     if _deeper_than(query, MAX_DEPTH):
         raise LimitReached("5.5.4", "The search has too many levels of brackets, NOT and OR")
-    return sorted(_Search(source, int(clock()), {} if scores is None else scores).hold(query, None))
+    search = _Search(source, int(clock()), {} if scores is None else scores)
+    return search.uids_of(search.hold(query, search.everything))
 
 
 def _deeper_than(query: Query, limit: int) -> bool:
@@ -99,7 +102,7 @@ def cost(query: Query) -> int:
     match query:
         case All() | Uids():
             return 0
-        case DateRange(of=DateOf.SENT) | HeaderContains() | AddressContains():
+        case HeaderContains() | AddressContains():
             return 2
         case BodyContains() | TextContains():
             return 3
@@ -112,7 +115,8 @@ def cost(query: Query) -> int:
 
 
 Matcher = Callable[[int, Iterable[str]], bool]
-Some = set[int] | None  # None: every message of the mailbox
+Some = int  # messages: a number of as many octets as the mailbox has messages, 1 for each that is meant, the first lowest
+FEW = 32  # one in so many is looked up one by one
 
 
 class _Search:
@@ -124,76 +128,89 @@ class _Search:
         self.scores = scores  # of what Fuzzy keys found. RFC 6203 §4
         self.fuzzy = False  # inside such a key
         self.all = source.uids()
+        self.everything: Some = int.from_bytes(b"\1" * len(self.all), "little")
 
-    def everything(self, some: Some) -> set[int]:
-        return set(self.all) if some is None else some
+    def uids_of(self, some: Some) -> list[int]:
+        """The messages themselves, rising."""
+        if some == self.everything:
+            return self.all.tolist()
+        return list(compress(self.all, some.to_bytes(len(self.all), "little")))
 
-    def hold(self, query: Query, some: Some) -> set[int]:
+    def some(self, uids: Sequence[int]) -> Some:
+        """The messages with these rising uids; those that have come since are left out."""
+        if len(uids) * FEW < len(self.all):
+            places = bytearray(len(self.all))
+            for uid in uids:
+                at = bisect_left(self.all, uid)
+                if at < len(self.all) and self.all[at] == uid:
+                    places[at] = 1
+            return int.from_bytes(places, "little")
+        if len(uids) == len(self.all) and array("I", uids) == self.all:
+            return self.everything
+        return int.from_bytes(bytes(map(set(uids).__contains__, self.all)), "little")
+
+    def hold(self, query: Query, some: Some) -> Some:
         """Those of `some` for which the query holds."""
-        return _ANSWERS[type(query)](self, query, some)
+        return _ANSWERS[type(query)](self, query, some) if some else 0
 
-    def _date(self, query: DateRange, some: Some) -> set[int]:
-        return self._sent(query, some) if query.of is DateOf.SENT else self._row(query, True, some)
+    def _row(self, key: RowKey, some: Some) -> Some:
+        return self.some(self.source.having(key)) & some
 
-    def _age(self, query: Age, some: Some) -> set[int]:
+    def _date(self, query: DateRange, some: Some) -> Some:
+        if query.of is not DateOf.SENT:
+            return self._row(query, some)
+        return self.some(self.source.sent(query.first, query.before)) & some
+
+    def _age(self, query: Age, some: Some) -> Some:
         """Exactly that old is both: older and younger. RFC 5032 §2."""
         first = None if query.younger is None else self.now - query.younger
         before = None if query.older is None else self.now - query.older + 1
-        return self._row(CameBetween(first, before), True, some)
+        return self._row(CameBetween(first, before), some)
 
-    def _row(self, key: RowKey, holds: bool, some: Some) -> set[int]:
-        found = set(self.source.having(key, holds))
-        return found.intersection(self.all if some is None else some)
-
-    def _within(self, query: Uids, some: Some) -> set[int]:
-        found: set[int] = set()
+    def _within(self, query: Uids, some: Some) -> Some:
+        places = bytearray(len(self.all))
         for low, high in query.ranges:
             low, high = min(low, high), max(low, high)  # noqa: PLW2901 - RFC 9051 §9, seq-range: either order
-            found.update(self.all[bisect_left(self.all, low) : bisect_right(self.all, high)])
-        return found if some is None else found & some
+            first, last = bisect_left(self.all, low), bisect_right(self.all, high)
+            places[first:last] = b"\1" * (last - first)
+        return int.from_bytes(places, "little") & some
 
-    def _and(self, query: And, some: Some) -> set[int]:
+    def _and(self, query: And, some: Some) -> Some:
         for key in sorted(query.keys, key=cost):
             some = self.hold(key, some)
-            if not some:
-                return set()
-        return self.everything(some)
+        return some
 
-    def _or(self, query: Or, some: Some) -> set[int]:
-        left, found = self.everything(some), set[int]()
+    def _or(self, query: Or, some: Some) -> Some:
+        found = 0
         for key in sorted(query.keys, key=cost):
-            found |= self.hold(key, left - found)
+            found |= self.hold(key, some & ~found)
         return found
 
-    def _not(self, query: Not, some: Some) -> set[int]:
-        key = query.key
-        if isinstance(key, HasFlag | HasKeyword | SizeRange | ModseqAtLeast):
-            return self._row(key, False, some)
-        return self.everything(some) - self.hold(key, some)
+    def _not(self, query: Not, some: Some) -> Some:
+        return some & ~self.hold(query.key, some)
 
-    def _sent(self, query: DateRange, some: Some) -> set[int]:
-        """By the Date field's own calendar day; where there is none, by the internal date."""
-        dates, undated = {}, []
-        for uid, (text,) in self.source.columns(sorted(self.everything(some)), [Column.SUMMARY]):
-            day = json.loads(text).get("date_day") if text else None
-            if day is None:
-                undated.append(uid)
-            else:
-                dates[uid] = day
-        dates.update((row.uid, row.internal_date // DAY) for row in self.source.rows(undated) if undated)
-        first, before = query.first, query.before
-        return {uid for uid, day in dates.items() if (first is None or day >= first) and (before is None or day < before)}
+    def _in_header(self, query: HeaderContains | AddressContains, some: Some) -> Some:
+        """The index tells of the fields that people search by; of the others the header has to be read."""
+        column = None if self.fuzzy else _COLUMNS.get(query.name)
+        if column is None:
+            return self._in_read_header(query, some)
+        text = sought(query.text)
+        if text is None:
+            return 0
+        found = self.some(self.source.containing(column, text)) & some
+        is_exact = isinstance(query, AddressContains) or query.name not in ADDRESSES  # or what is kept says more
+        return found if is_exact else self._in_read_header(query, found)
 
-    def _in_header(self, query: HeaderContains | AddressContains, some: Some) -> set[int]:
+    def _in_read_header(self, query: HeaderContains | AddressContains, some: Some) -> Some:
         has = self._matcher(query.text)
         bodies = _with_addresses if isinstance(query, AddressContains) else searchable_header
         mark = query.name.encode("utf-8", "replace").lower()
-        found = set()
-        for uid, (header,) in self.source.columns(sorted(self.everything(some)), [Column.HEADER]):
+        found = []
+        for uid, (header,) in self.source.columns(self.uids_of(some), [Column.HEADER]):
             block = header or self._header(uid)
             if mark in block.lower() and has(uid, bodies(block, query.name)):
-                found.add(uid)
-        return found
+                found.append(uid)
+        return self.some(found)
 
     def _header(self, uid: int) -> bytes:
         """The header of a message whose header the index does not keep, because it is too long."""
@@ -203,10 +220,10 @@ class _Search:
             return b""
         return message[: fields.header_end(message)]
 
-    def _in_message(self, query: BodyContains | TextContains, some: Some) -> set[int]:
+    def _in_message(self, query: BodyContains | TextContains, some: Some) -> Some:
         texts = _whole_texts if isinstance(query, TextContains) else searchable_body
         has = self._matcher(query.text)
-        return {uid for uid in sorted(self.everything(some)) if self._has(uid, has, texts)}
+        return self.some([uid for uid in self.uids_of(some) if self._has(uid, has, texts)])
 
     def _has(self, uid: int, has: Matcher, texts: Callable[[bytes], Iterable[str]]) -> bool:
         try:
@@ -228,7 +245,7 @@ class _Search:
 
         return fits
 
-    def _fuzzy(self, query: Fuzzy, some: Some) -> set[int]:
+    def _fuzzy(self, query: Fuzzy, some: Some) -> Some:
         """Keys that look for no text are exact. RFC 6203 §5."""
         outside, self.fuzzy = self.fuzzy, True
         found = self.hold(query.key, some)
@@ -236,18 +253,18 @@ class _Search:
         return found
 
 
-_ANSWERS: dict[type[Query], Callable[[_Search, Any, Some], set[int]]] = {
-    All: lambda search, _, some: search.everything(some),
+_ANSWERS: dict[type[Query], Callable[[_Search, Any, Some], Some]] = {
+    All: lambda search, _, some: some,
     Uids: _Search._within,
     And: _Search._and,
     Or: _Search._or,
     Not: _Search._not,
     Fuzzy: _Search._fuzzy,
-    HasFlag: lambda search, query, some: search._row(query, True, some),
-    HasKeyword: lambda search, query, some: search._row(query, True, some),
-    SizeRange: lambda search, query, some: search._row(query, True, some),
-    ModseqAtLeast: lambda search, query, some: search._row(query, True, some),
-    CameBetween: lambda search, query, some: search._row(query, True, some),
+    HasFlag: _Search._row,
+    HasKeyword: _Search._row,
+    SizeRange: _Search._row,
+    ModseqAtLeast: _Search._row,
+    CameBetween: _Search._row,
     DateRange: _Search._date,
     Age: _Search._age,
     HeaderContains: _Search._in_header,
@@ -255,6 +272,7 @@ _ANSWERS: dict[type[Query], Callable[[_Search, Any, Some], set[int]]] = {
     BodyContains: _Search._in_message,
     TextContains: _Search._in_message,
 }
+_COLUMNS = {name: Column(name.replace("-", "_") + "_text") for name in NAMES}
 
 
 def _with_addresses(header: bytes, name: str) -> list[str]:

@@ -32,6 +32,7 @@ class Engine:
         self.waiting: deque[object] = deque()  # deliveries; see delivery.py
         self.turn = threading.Lock()
         self.uids: dict[str, tuple[int, int, int, array[int]]] = {}  # see rows.py
+        self.flags: dict[str, tuple[int, int, bytes]] = {}  # see find.py
         self.inbox: tuple[str, str] | None = None  # id and directory of INBOX, which never change while it is open
         self.unrendered = True  # there may be messages whose Columns are not made yet
         self._index: Index | None = None
@@ -46,6 +47,7 @@ class Engine:
             self._index.close()
             self._index = None
         self.uids.clear()
+        self.flags.clear()
         self.inbox = None
         self._index = Index(self.root)
         self._begin(self._index)

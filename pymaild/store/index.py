@@ -2,7 +2,8 @@
 
 A message's key is its mailbox's number times 2^32 plus its uid, so a mailbox is one range of keys, in the order of uids.
 `message` is what clients ask for again and again and is kept narrow; `file` is what is needed to open one; `rendered` is
-what describe() made of it, filled after the delivery. `doomed` are files whose removal is decided but perhaps not done.
+what describe() made of it, filled after the delivery; `sought` is the part of it by which whole mailboxes are searched and
+sorted, narrow for that. `doomed` are files whose removal is decided but perhaps not done.
 WAL with synchronous=NORMAL: a power cut may take back the last transactions, never the order or the file's consistency.
 """
 
@@ -19,9 +20,14 @@ from pathlib import Path
 from pymaild.mailstore import Column, NoSpace, StorageFailed, StoreError
 
 FILE = "index.sqlite3"
-VERSION = 2
+VERSION = 3
 SHIFT = 32
 COLUMNS = [Column.SORTING, Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.SUMMARY, Column.PARTS, Column.HEADER]
+TABLES = ("message", "file", "rendered", "sought")  # a row for each message, by its key
+SOUGHT = [
+    *(Column.SENT, Column.SENT_DAY),
+    *(Column.FROM, Column.TO, Column.CC, Column.BCC, Column.SUBJECT, Column.MESSAGE_ID),
+]
 _IDLE = 4  # connections kept open for the next reader
 _CHECKPOINT = 4000  # pages of WAL after which whoever commits copies them; catch_up() does it earlier
 
@@ -43,6 +49,10 @@ CREATE TABLE file (
 CREATE TABLE rendered (
     key INTEGER PRIMARY KEY, sorting BLOB, envelope BLOB, body BLOB, bodystructure BLOB, summary BLOB,
     parts BLOB, header BLOB);
+CREATE TABLE sought (
+    key INTEGER PRIMARY KEY, sent INTEGER NOT NULL, sent_day INTEGER NOT NULL, subject_text BLOB NOT NULL,
+    from_text BLOB NOT NULL, to_text BLOB NOT NULL, cc_text BLOB NOT NULL, bcc_text BLOB NOT NULL,
+    message_id_text BLOB NOT NULL);
 CREATE TABLE vanished (key INTEGER PRIMARY KEY, modseq INTEGER NOT NULL);
 CREATE INDEX vanished_modseq ON vanished (key >> 32, modseq);
 CREATE TABLE doomed (folder TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (folder, name)) WITHOUT ROWID;
@@ -142,7 +152,7 @@ def insert_box(db: sqlite3.Connection, box: Box) -> None:
 
 def delete_box(db: sqlite3.Connection, box: Box) -> None:
     """Forget a mailbox and everything in it."""
-    for table in ("message", "file", "rendered", "vanished"):
+    for table in (*TABLES, "vanished"):
         db.execute(f"DELETE FROM {table} WHERE key BETWEEN ? AND ?", (box.first_key, box.last_key))  # noqa: S608
     db.execute("DELETE FROM doomed WHERE folder = ?", (box.folder,))
     db.execute("DELETE FROM mailbox WHERE id = ?", (box.id,))

@@ -17,15 +17,16 @@ from pymaild.mailstore import (
     MailboxState,
     MessageGone,
     NoSuchMailbox,
+    OrderBy,
     Query,
     Row,
     StorageFailed,
     Upload,
 )
-from pymaild.store import delivery, files, index, names, rows, scan, transfer
+from pymaild.store import delivery, files, find, index, names, rows, scan, transfer
 from pymaild.store.engine import Engine
+from pymaild.store.find import RowKey
 from pymaild.store.index import Box
-from pymaild.store.rows import RowKey
 
 T = TypeVar("T")
 _BATCH = 200  # messages rendered, or asked for, at a time
@@ -181,9 +182,30 @@ class OpenMailbox:
             tx.save(box)
         return len(found)
 
-    def having(self, key: RowKey, holds: bool) -> list[int]:
-        """The uids of the messages whose row answers a search key with `holds`, rising."""
-        return self._ask(lambda db, box: rows.having(db, box, key, holds))
+    # ---- searching
+
+    def having(self, key: RowKey) -> array[int]:
+        """The uids of the messages whose row answers a search key with yes, rising."""
+        return self._ask(lambda db, box: find.having(db, box, key, self._engine))
+
+    def containing(self, column: Column, text: bytes) -> array[int]:
+        """The uids of the messages that have the octets in a column of casemapped text, rising."""
+        return self._described(lambda db, box: find.containing(db, box, column, text))
+
+    def sent(self, first: int | None, before: int | None) -> array[int]:
+        """The uids of the messages sent within these days, rising."""
+        return self._described(lambda db, box: find.sent(db, box, first, before))
+
+    def ordered(self, by: Sequence[tuple[OrderBy, bool]]) -> array[int]:
+        """Every uid in this order."""
+        return self._described(lambda db, box: find.ordered(db, box, by))
+
+    def _described(self, question: Callable[[sqlite3.Connection, Box], T]) -> T:
+        """Ask when every message of this moment has its Columns."""
+        uidnext = self._ask(lambda db, box: box.uidnext)
+        while self._ask(lambda db, box: box.rendered_uid < min(uidnext, box.uidnext)):
+            self.render_stragglers(_BATCH)
+        return self._ask(question)
 
     def search(self, query: Query, scores: dict[int, int] | None = None) -> list[int]:
         """The uids a query holds for, rising."""

@@ -8,20 +8,12 @@ from array import array
 from collections.abc import Sequence
 
 from pymaild.mailstore import (
-    CameBetween,
     Changes,
     Column,
-    DateOf,
-    DateRange,
-    Flag,
-    HasFlag,
-    HasKeyword,
     MailboxState,
-    ModseqAtLeast,
     Row,
-    SizeRange,
 )
-from pymaild.store import files
+from pymaild.store import files, find
 from pymaild.store.engine import Engine
 from pymaild.store.index import COLUMNS, Box
 
@@ -36,7 +28,6 @@ _FILE = (
     "SELECT key & 4294967295, name, size, flags, keywords, others, internal_date, modseq FROM message JOIN file USING (key)"
 )
 _DIGEST = "SELECT key & 4294967295, sha256 FROM file"
-RowKey = HasFlag | HasKeyword | DateRange | CameBetween | SizeRange | ModseqAtLeast
 File = tuple[int, str, int, int, int, str, int, int]
 
 
@@ -193,6 +184,7 @@ def keep_rendered(
         key = box.first_key + uid
         values.append((key, *[cells.get(column, b"") for column in COLUMNS], key))
     db.executemany(_INSERT_RENDERED, values)
+    find.keep(db, box, made)
     sums = [(digest, box.first_key + uid) for uid, digest in digests.items()]
     db.executemany("UPDATE file SET sha256 = ? WHERE key = ? AND sha256 IS NULL", sums)
 
@@ -205,38 +197,3 @@ def unrendered(db: sqlite3.Connection, box: Box, limit: int) -> tuple[list[int],
     )
     found = [uid for (uid,) in db.execute(sql, (box.first_key + box.rendered_uid, box.last_key, limit))]
     return found, found[-1] + 1 if len(found) >= limit else box.uidnext
-
-
-def having(db: sqlite3.Connection, box: Box, key: RowKey, holds: bool) -> list[int]:
-    """The uids of the messages whose row answers the key with `holds`, rising."""
-    condition, values = _condition(box, key)
-    where = f"({condition})" if holds else f"NOT ({condition})"
-    sql = f"SELECT key & 4294967295 FROM message WHERE key BETWEEN ? AND ? AND {where} ORDER BY key"  # noqa: S608
-    if key == HasFlag(Flag.SEEN) and not holds:
-        sql = sql.replace(where, "flags & 1 = 0")  # the words of the partial index
-        values = []
-    return [uid for (uid,) in db.execute(sql, (box.first_key, box.last_key, *values))]
-
-
-def _condition(box: Box, key: RowKey) -> tuple[str, list[int]]:
-    match key:
-        case HasFlag():
-            return "flags & ? != 0", [int(key.flag)]
-        case HasKeyword():
-            words = [word.lower() for word in box.words]
-            return "keywords & ? != 0", [1 << words.index(key.keyword.lower()) if key.keyword.lower() in words else 0]
-        case ModseqAtLeast():
-            return "modseq >= ?", [key.modseq]
-        case SizeRange():
-            return _between("size > ?", key.larger, "size < ?", key.smaller)
-        case CameBetween():
-            return _between("internal_date >= ?", key.first, "internal_date < ?", key.before)
-        case DateRange():
-            column = "save_date" if key.of is DateOf.SAVED else "internal_date"
-            first, before = (None if day is None else day * 86_400 for day in (key.first, key.before))
-            return _between(f"{column} >= ?", first, f"{column} < ?", before)
-
-
-def _between(low: str, first: int | None, high: str, last: int | None) -> tuple[str, list[int]]:
-    given = [(condition, value) for condition, value in ((low, first), (high, last)) if value is not None]
-    return " AND ".join(condition for condition, _ in given) or "1", [value for _, value in given]

@@ -262,8 +262,8 @@ class Transaction:
             row = self.db.execute("SELECT flags, size FROM message WHERE key = ?", key).fetchone()
             if row:
                 self.count(box, row[0], row[1], sign=-1)
-        for table in ("message", "file", "rendered"):
-            self.db.executemany(f"DELETE FROM {table} WHERE key = ?", keys)  # noqa: S608 - the three names above
+        for table in index.TABLES:
+            self.db.executemany(f"DELETE FROM {table} WHERE key = ?", keys)  # noqa: S608 - names of ours
         self.db.executemany("INSERT OR REPLACE INTO vanished VALUES (?, ?)", [(key, modseq) for (key,) in keys])
         self._prune(box)
 

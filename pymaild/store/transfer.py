@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pymaild.mailstore import Flag, FlagChange, MessageGone, Row
 from pymaild.store import files, rows
-from pymaild.store.index import COLUMNS, Box
+from pymaild.store.index import COLUMNS, SOUGHT, Box
 from pymaild.store.rows import File
 
 if TYPE_CHECKING:
@@ -113,15 +113,17 @@ def _carry(tx: Transaction, source: Box, target: Box, found: list[File], moving:
         message = (keys[0], flags, mask, tx.modseq(target), size, date, now)
         tx.db.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", message)
         tx.db.execute("INSERT INTO file SELECT ?, ?, others, sha256 FROM file WHERE key = ?", (keys[0], name, keys[1]))
-        tx.db.execute(_COPY_RENDERED, keys)
+        for copied in _COPIES:
+            tx.db.execute(copied, keys)
         tx.count(target, flags, size)
         pairs.append((uid, new))
     return pairs
 
 
-_COPY_RENDERED = (
-    f"INSERT INTO rendered SELECT ?, {', '.join(column.value for column in COLUMNS)}"  # noqa: S608 - from an Enum
-    " FROM rendered WHERE key = ?"
+_COPIES = tuple(
+    f"INSERT INTO {table} (key, {names}) SELECT ?, {names} FROM {table} WHERE key = ?"  # noqa: S608 - from an Enum
+    for table, columns in (("rendered", COLUMNS), ("sought", SOUGHT))
+    if (names := ", ".join(column.value for column in columns))
 )
 
 

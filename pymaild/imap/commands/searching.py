@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from pymaild.imap import context, esearch, sort, thread
@@ -88,7 +88,7 @@ def _same(uid: int) -> int:
     return uid
 
 
-def _run(session: Session, reading: Program, wanted: esearch.Returns | None, charset_first: bool = False) -> list[int]:
+def _run(session: Session, reading: Program, wanted: esearch.Returns | None, charset_first: bool = False) -> Sequence[int]:
     """The uids found, of those the client knows of. A search that fails with NO leaves $ empty: RFC 5182 §2.1."""
     view = reading.view
     try:
@@ -115,7 +115,7 @@ def _answer(view: View, request: Request, wanted: esearch.Returns | None, readin
     modseq = highest_modseq(view, covered) if reading.by_modseq else 0
     if wanted is not None and "SAVE" in wanted.words:
         view.saved = array("I", sorted(covered))
-    found = uids if request.by_uid else [view.number(uid) for uid in uids]
+    found = uids if request.by_uid else view.numbered(uids)
     if wanted is None:
         head = b"* SORT" if request.verb.endswith("SORT") else b"* SEARCH"
         return Answer("Done", untagged=(classic(head, found, modseq),))
@@ -127,14 +127,8 @@ def _answer(view: View, request: Request, wanted: esearch.Returns | None, readin
 
 def classic(head: bytes, found: Sequence[int], modseq: int = 0) -> bytes:
     """* SEARCH 2 3 (MODSEQ 7). §7.2.5, RFC 7162 §3.1.5."""
-    return b" ".join(_words(head, found, modseq)) + b"\r\n"
-
-
-def _words(head: bytes, found: Sequence[int], modseq: int) -> Iterator[bytes]:
-    yield head
-    yield from (b"%d" % number for number in found)
-    if modseq:
-        yield b"(MODSEQ %d)" % modseq
+    told = b" (MODSEQ %d)" % modseq if modseq else b""
+    return head + (b" %d" * len(found)) % tuple(found) + told + b"\r\n"
 
 
 def highest_modseq(view: View, uids: Sequence[int]) -> int:
