@@ -23,7 +23,7 @@ LAYERS = (
 )
 RANK = {part: rank for rank, (_, parts) in enumerate(LAYERS) for part in parts}
 IMPURE = {"socket", "ssl", "threading", "sqlite3", "time", "smtplib", "dns"}
-CATCHES_ALL = {"servers/wire.py", "web/app.py"}
+CATCHES_ALL = {"servers/wire.py", "web/app.py", "outbound/runner.py"}
 
 MODULES = sorted(ROOT.rglob("*.py"))
 

@@ -51,6 +51,7 @@ class Addressee:
     next_try: float = 0.0  # seconds since 1970 UTC
     last: Result | None = None
     delay_told: bool = False  # the author knows that it takes long
+    number: int = 0  # the queue's own
 
 
 @dataclass(slots=True)
