@@ -120,6 +120,7 @@ class MailboxInfo:
     subscribed: bool = False
     has_children: bool = False
     special_use: SpecialUse | None = None
+    mailbox_id: str = ""  # outlives a rename; a level that is no mailbox has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,5 +512,11 @@ class ChangeFeed(Protocol):
     def subscribe(self, address: str, mailbox: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` (quickly, from any thread) after each change; returns what ends the subscription."""
 
+    def subscribe_account(self, address: str, heard: Callable[[str], None]) -> Callable[[], None]:
+        """Call `heard` (as `wake`) with the name of each mailbox of the account that changed, came or went.
+
+        An empty name: names or subscriptions changed. Returns what ends the subscription.
+        """
+
     def publish(self, address: str, mailbox: str) -> None:
-        """A mailbox of this account changed."""
+        """A mailbox of this account changed; without a name: its subscriptions did."""

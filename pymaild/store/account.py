@@ -68,6 +68,8 @@ class Account:
             there = set(sidecar.load_subscriptions(self._engine.root))
             if (name in there) != subscribed:
                 sidecar.save_subscriptions(self._engine.root, sorted(there ^ {name}))
+                if self._engine.feed:
+                    self._engine.feed.publish(self.address, "")
 
     def quota(self) -> Quota:
         """What is used and allowed."""
@@ -220,4 +222,4 @@ def _all(db: sqlite3.Connection, box: Box) -> list[int]:
 
 def _info(name: str, box: Box | None, subscribed: bool, has_children: bool) -> MailboxInfo:
     use = SpecialUse(box.special_use) if box and box.special_use in SpecialUse._value2member_map_ else None
-    return MailboxInfo(name, box is not None, subscribed, has_children, use)
+    return MailboxInfo(name, box is not None, subscribed, has_children, use, box.mailbox_id if box else "")

@@ -5,7 +5,8 @@ sends "address NUL mailbox" to every other socket there. Nothing is promised but
 peer whose queue is full gets the notice again a moment later. Publishing never waits and never fails a delivery.
 
 Other programs send no notice: the listening thread looks at the directories of the mailboxes that somebody waits for, once
-a second, two stat calls each, and wakes who subscribed where they have moved.
+a second, two stat calls each, and wakes who subscribed where they have moved. Who waits for an account waits for all of its
+mailboxes; where its own directory has moved, mailboxes may have come or gone.
 """
 
 from __future__ import annotations
@@ -17,15 +18,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from pymaild.mailstore import StoreError
+from pymaild.store import folders, names
 from pymaild.store.files import remove
 
 Wake = Callable[[], None]
+Heard = Callable[[str], None]
 Key = tuple[str, str]  # an account's address, a mailbox's name
 SUFFIX = ".feed"
 _RETRY = 0.01  # seconds until a peer with a full queue is tried again
-_LOOK = 1.0  # seconds between two looks at the directories of mailboxes that somebody waits for
+_LOOK = 0.8  # seconds between two looks at the directories of mailboxes that somebody waits for
+_MANY = 5_000  # mailboxes looked at in one go, about 20 ms; of more each has its turn
 _MAX_WAITING = 10_000  # notices kept for peers that do not read; a wake-up more or less is no loss of mail
 _GRAIN = 50_000_000  # nanoseconds; the clock that stamps directories moves every 4 to 10 ms
 _MAX_PATH = 100  # octets of a unix socket's address, a little below the kernel's limit
@@ -40,11 +47,12 @@ class Feed:
     def __init__(self, run_dir: Path, folder: Callable[[str, str], Path] | None = None) -> None:
         self._directory = run_dir
         self._folder = folder
-        self._stamps: dict[Key, tuple[int, ...]] = {}  # of the directories of mailboxes, at the last look
+        self._places: dict[Key, _Place] = {}  # what is looked at; an account has no mailbox's name
         self._next_look = 0.0
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self._wakes: dict[Key, list[Wake]] = {}
+        self._heard: dict[str, list[Heard]] = {}  # by account
         self._socket: socket.socket | None = None
         self._own = ""
         self._waiting: dict[tuple[str, bytes], None] = {}  # an ordered set
@@ -79,7 +87,7 @@ class Feed:
         """What a child inherited: the parent's socket (closed here, still the parent's) and perhaps a held lock."""
         if self._pid or self._sender:
             self._lock = threading.Lock()
-            self._wakes, self._waiting, self._peers, self._stamps = {}, {}, (0, []), {}
+            self._wakes, self._heard, self._waiting, self._peers, self._places = {}, {}, {}, (0, []), {}
             self._release()
 
     def _release(self) -> None:
@@ -107,8 +115,8 @@ class Feed:
         key = (address, mailbox)
         with self._lock:
             self._wakes.setdefault(key, []).append(wake)
-            if self._folder:
-                self._stamps.setdefault(key, _stamps(self._folder(*key)))
+            if self._folder and key not in self._places:
+                self._places[key] = _Place.mailbox(self._folder(*key))
         self._poke()
 
         def end() -> None:
@@ -118,9 +126,56 @@ class Feed:
                     wakes.remove(wake)
                 if not wakes:
                     self._wakes.pop(key, None)
-                    self._stamps.pop(key, None)
+                    if address not in self._heard:
+                        self._forget(key)
 
         return end
+
+    def subscribe_account(self, address: str, heard: Heard) -> Callable[[], None]:
+        """Call `heard` with the name of each mailbox that changed, came or went; an empty one: names or subscriptions."""
+        self.start()
+        with self._lock:
+            self._heard.setdefault(address, []).append(heard)
+        self._survey(address)
+        self._poke()
+
+        def end() -> None:
+            with self._lock:
+                still = self._heard.get(address, [])
+                if heard in still:
+                    still.remove(heard)
+                if not still:
+                    self._heard.pop(address, None)
+                    for key in [key for key in self._places if key[0] == address]:
+                        self._forget(key)
+
+        return end
+
+    def _survey(self, address: str) -> None:
+        """Look from now on at every mailbox that the account has, and at none that it had."""
+        if self._folder is None:
+            return
+        root = self._folder(address, names.INBOX)
+        own = _Place.account(root)
+        try:
+            there = folders.found(root)
+        except StoreError:
+            there = {}
+        now = {(address, name): root / folder for folder, name in there.items()}
+        with self._lock:
+            if address not in self._heard:
+                return
+            self._places[address, ""] = own
+            for key in [key for key in self._places if key[0] == address and key[1] and key not in now]:
+                self._forget(key)
+            for key, path in now.items():
+                if key not in self._places:
+                    self._places[key] = _Place.mailbox(path)
+
+    def _forget(self, key: Key) -> None:
+        """Look at a place no more, unless somebody waits for it alone. Call it while holding the lock."""
+        if key not in self._wakes:
+            self._places.pop(key, None)
 
     def publish(self, address: str, mailbox: str) -> None:
         """Wake the subscribers here, and send the notice to every other process."""
@@ -144,18 +199,21 @@ class Feed:
     def _call(self, address: str, mailbox: str) -> None:
         with self._lock:
             wakes = list(self._wakes.get((address, mailbox), ()))
+            heard = list(self._heard.get(address, ()))
         for wake in wakes:
             wake()
+        for hear in heard:
+            hear(mailbox)
 
     def _others(self) -> list[str]:
         """The names of the other processes' sockets; the directory is read again only after it changed."""
         try:
             changed = os.stat(self._directory).st_mtime_ns
             if changed != self._peers[0]:
-                names = [name for name in os.listdir(self._directory) if name.endswith(SUFFIX) and name != self._own]
+                found = [name for name in os.listdir(self._directory) if name.endswith(SUFFIX) and name != self._own]
                 settled = time.time_ns() - changed > _GRAIN  # else a second change may bear the same stamp
-                self._peers = (changed if settled else 0, names)
-                return names
+                self._peers = (changed if settled else 0, found)
+                return found
         except OSError:
             return []
         return self._peers[1]
@@ -188,7 +246,7 @@ class Feed:
         """The thread: receive notices; try again where a queue was full."""
         nudge, pid = self._nudge, os.getpid()
         while nudge and self._pid == pid:
-            patience = _RETRY if self._waiting else _LOOK if self._stamps else None
+            patience = _RETRY if self._waiting else _LOOK if self._places else None
             ready, _, _ = select.select([own.fileno(), nudge[0]], [], [], patience)
             if nudge[0] in ready:
                 os.read(nudge[0], 4096)
@@ -202,13 +260,15 @@ class Feed:
     def _look(self) -> None:
         """Wake who waits for a mailbox whose directories moved; our own changes move them, too, and wake once more."""
         with self._lock:
-            before = dict(self._stamps)
-        for key, stamps in before.items():
-            now = _stamps(self._folder(*key)) if self._folder else stamps
-            if now != stamps:
-                with self._lock:
-                    if key in self._stamps:
-                        self._stamps[key] = now
+            some = list(islice(self._places.items(), _MANY))
+            if len(some) < len(self._places):  # to the end of the row
+                for key, place in some:
+                    del self._places[key]
+                    self._places[key] = place
+        for key, place in some:
+            if place.moved():
+                if not key[1]:
+                    self._survey(key[0])
                 self._call(*key)
 
     def _receive(self, own: socket.socket) -> None:
@@ -230,12 +290,42 @@ class Feed:
             self._waiting.update(dict.fromkeys(again))
 
 
-def _stamps(folder: Path) -> tuple[int, ...]:
-    """When new/ and cur/ were last changed; empty when the mailbox is gone."""
-    try:
-        return tuple(os.stat(folder / part).st_mtime_ns for part in ("new", "cur"))
-    except OSError:
-        return ()
+@dataclass(slots=True)
+class _Place:
+    """Some directories, and when they were last changed."""
+
+    directories: tuple[str, ...]
+    stamps: tuple[int, ...] = ()
+
+    @classmethod
+    def mailbox(cls, folder: Path) -> _Place:
+        """Where messages come and go."""
+        return cls._seen(f"{folder}/new", f"{folder}/cur")
+
+    @classmethod
+    def account(cls, root: Path) -> _Place:
+        """Where mailboxes and the list of subscriptions come and go."""
+        return cls._seen(str(root))
+
+    @classmethod
+    def _seen(cls, *directories: str) -> _Place:
+        place = cls(directories)
+        place.moved()
+        return place
+
+    def moved(self) -> bool:
+        """Whether a directory changed since this was asked last.
+
+        A stamp of just now may hide another change: it counts as none, so that the next look finds it different.
+        """
+        before = self.stamps
+        try:
+            now = tuple(os.stat(directory).st_mtime_ns for directory in self.directories)
+        except OSError:
+            now = ()
+        settled = time.time_ns() - max(now, default=0) > _GRAIN
+        self.stamps = now if settled else (-1,)
+        return now != before
 
 
 class _Reachable:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import queue
+import shutil
 import socket
 import threading
 import time
@@ -143,3 +145,103 @@ def test_every_change_of_a_mailbox_is_told(tmp_path: Path) -> None:
     inbox.expunge()
     assert woken == ["INBOX", "INBOX", "Other", "INBOX"]
     feed.close()
+
+
+def test_an_account_is_heard_of_by_name(feeds: Callable[[], Feed]) -> None:
+    here, there = feeds(), feeds()
+    names: queue.SimpleQueue[str] = queue.SimpleQueue()
+    end = here.subscribe_account(ANN, names.put)
+    for name in ("INBOX", "Entwürfe", ""):
+        here.publish(ANN, name)
+        assert names.get(timeout=5) == name
+        there.publish(ANN, name)  # from another process
+        assert names.get(timeout=5) == name
+    here.publish("bob@example.org", "INBOX")
+    end()
+    end()
+    here.publish(ANN, "INBOX")
+    assert names.empty()
+
+
+def test_subscriptions_and_mailboxes_that_come_and_go_are_heard_of(tmp_path: Path) -> None:
+    feed = Feed(tmp_path / "run")
+    stores = Stores(tmp_path, describe, feed)
+    names: list[str] = []
+    try:
+        store = stores(ANN)
+        feed.subscribe_account(ANN, names.append)
+        acts: list[tuple[Callable[[], None], set[str]]] = [
+            (lambda: store.create("A/B"), {"A", "A/B"}),
+            (lambda: store.rename("A/B", "C"), {"A/B", "C"}),
+            (lambda: store.subscribe("C"), {""}),
+            (lambda: store.subscribe("C"), set()),  # it was already
+            (lambda: store.delete("C"), {"C"}),
+        ]
+        for act, published in acts:
+            names.clear()
+            act()
+            assert set(names) == published
+    finally:
+        stores.close()
+        feed.close()
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[tuple[Stores, queue.SimpleQueue[str]]]:
+    """ann's mail, and the names that a Feed hears of which no process publishes to."""
+    stores = Stores(tmp_path, describe)
+    feed = Feed(tmp_path / "run", stores.folder)
+    names: queue.SimpleQueue[str] = queue.SimpleQueue()
+    stores(ANN).create("Lists")
+    feed.subscribe_account(ANN, names.put)
+    yield stores, names
+    feed.close()
+    stores.close()
+
+
+def heard(names: queue.SimpleQueue[str], wanted: str) -> bool:
+    """Whether a name is heard within a second; others are passed over."""
+    deadline = time.monotonic() + 1
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            if names.get(timeout=left) == wanted:
+                return True
+        except queue.Empty:
+            break
+    return False
+
+
+def test_what_other_programs_do_in_any_mailbox_is_heard_of(watched: tuple[Stores, queue.SimpleQueue[str]]) -> None:
+    stores, names = watched
+    for name in ("INBOX", "Lists"):
+        (stores.folder(ANN, name) / "new" / "1.x").write_bytes(b"Subject: x\n\nx\n")
+        assert heard(names, name)
+
+
+def test_a_mailbox_that_another_program_makes_is_looked_at_from_then_on(
+    watched: tuple[Stores, queue.SimpleQueue[str]],
+) -> None:
+    stores, names = watched
+    folder = stores.directory(ANN) / ".Made"
+    for part in ("tmp", "new", "cur"):
+        (folder / part).mkdir(parents=True)
+    assert heard(names, "")
+    (folder / "new" / "1.x").write_bytes(b"Subject: x\n\nx\n")
+    assert heard(names, "Made")
+    shutil.rmtree(folder)
+    assert heard(names, "")
+
+
+def test_who_waits_for_one_mailbox_goes_on_when_the_account_is_no_longer_waited_for(tmp_path: Path) -> None:
+    stores = Stores(tmp_path, describe)
+    feed = Feed(tmp_path / "run", stores.folder)
+    woken = threading.Event()
+    try:
+        stores(ANN)
+        feed.subscribe(ANN, "INBOX", woken.set)
+        feed.subscribe_account(ANN, lambda name: None)()
+        (stores.folder(ANN, "INBOX") / "new" / "1.x").write_bytes(b"Subject: x\n\nx\n")
+        assert woken.wait(2)
+    finally:
+        feed.close()
+        stores.close()
