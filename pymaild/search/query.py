@@ -40,8 +40,8 @@ from pymaild.message import addresses, fields
 from pymaild.message.casemap import casemap
 from pymaild.message.folded import ADDRESSES, NAMES, sought
 from pymaild.message.text import searchable_body, searchable_header
-from pymaild.message.words import decode_words
 from pymaild.search.fuzzy import Wanted
+from pymaild.search.words import Piece, is_one_word, pieces, whole_texts
 
 MAX_DEPTH = 100  # of NOT, OR and brackets within each other
 RowKey = HasFlag | HasKeyword | DateRange | CameBetween | SizeRange | ModseqAtLeast  # what a row alone can tell
@@ -61,6 +61,9 @@ class Source(Protocol):
 
     def sent(self, first: int | None, before: int | None) -> array[int]:
         """The uids of the messages sent within these days, rising."""
+
+    def candidates(self, pieces: Sequence[Piece], in_header: bool) -> tuple[array[int], array[int]]:
+        """The uids of the messages that have all these pieces in their words, and of those whose words are not known."""
 
     def columns(self, uids: Sequence[int], wanted: Sequence[Column]) -> Iterator[tuple[int, tuple[bytes, ...]]]:
         """What the index holds of each message."""
@@ -116,6 +119,7 @@ def cost(query: Query) -> int:
 
 Matcher = Callable[[int, Iterable[str]], bool]
 Some = int  # messages: a number of as many octets as the mailbox has messages, 1 for each that is meant, the first lowest
+FEW_READ = 8  # messages that are read sooner than the index is asked which of them to read
 FEW = 32  # one in so many is looked up one by one
 
 
@@ -221,7 +225,21 @@ class _Search:
         return message[: fields.header_end(message)]
 
     def _in_message(self, query: BodyContains | TextContains, some: Some) -> Some:
-        texts = _whole_texts if isinstance(query, TextContains) else searchable_body
+        """The index narrows, the message decides, unless the index knows for certain: see words.py."""
+        in_header, text = isinstance(query, TextContains), casemap(query.text)
+        if not text and in_header:
+            return some  # every message has a header, perhaps an empty one
+        known = pieces(text)
+        if self.fuzzy or not known or some.bit_count() <= FEW_READ:
+            return self._in_read_message(query, some)
+        found, unknown = self.source.candidates(known, in_header)
+        there = self.some(found) & some
+        if is_one_word(text):
+            return there | self._in_read_message(query, self.some(unknown) & some & ~there)
+        return self._in_read_message(query, (there | self.some(unknown)) & some)
+
+    def _in_read_message(self, query: BodyContains | TextContains, some: Some) -> Some:
+        texts = whole_texts if isinstance(query, TextContains) else searchable_body
         has = self._matcher(query.text)
         return self.some([uid for uid in self.uids_of(some) if self._has(uid, has, texts)])
 
@@ -279,8 +297,3 @@ def _with_addresses(header: bytes, name: str) -> list[str]:
     """The decoded bodies, and the addresses as ENVELOPE has them: without comments, quotes and blanks."""
     entries = [entry for body in fields.bodies(header, name) for entry in addresses.parse(fields.unfold(body))]
     return searchable_header(header, name) + [addresses.shown(entry) for entry in entries if not entry.is_group_mark]
-
-
-def _whole_texts(message: bytes) -> Iterator[str]:
-    yield decode_words(message[: fields.header_end(message)])
-    yield from searchable_body(message)

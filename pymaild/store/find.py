@@ -31,11 +31,16 @@ if TYPE_CHECKING:
     from pymaild.store.engine import Engine
 
 RowKey = HasFlag | HasKeyword | DateRange | CameBetween | SizeRange | ModseqAtLeast  # what a row alone can tell
-_UIDS = "SELECT group_concat(key & 4294967295) FROM {} WHERE key BETWEEN ? AND ? AND {}"
 _ZERO = 48  # flags are read as characters from here on
 
 
-def _read(db: sqlite3.Connection, sql: str, values: Sequence[int | bytes]) -> array[int]:
+def read_uids(db: sqlite3.Connection, table: str, condition: str, values: Sequence[int | bytes | str]) -> array[int]:
+    """The uids of the rows between two keys for which a condition holds."""
+    sql = f"SELECT group_concat(key & 4294967295) FROM {table} WHERE key BETWEEN ? AND ? AND {condition}"  # noqa: S608
+    return _read(db, sql, values)
+
+
+def _read(db: sqlite3.Connection, sql: str, values: Sequence[int | bytes | str]) -> array[int]:
     text = db.execute(sql, values).fetchone()[0]
     return array("I", map(int, text.split(","))) if text else array("I")
 
@@ -49,7 +54,7 @@ def having(db: sqlite3.Connection, box: Box, key: RowKey, engine: Engine) -> arr
         mask = _flags(db, box, engine).translate(_SELECTS[key.flag])
         return array("I", compress(rows.uids(db, box, engine), mask))
     condition, values = _condition(box, key)
-    return _read(db, _UIDS.format("message", condition), (box.first_key, box.last_key, *values))
+    return read_uids(db, "message", condition, (box.first_key, box.last_key, *values))
 
 
 def _condition(box: Box, key: RowKey) -> tuple[str, list[int]]:
@@ -98,13 +103,13 @@ def _flags(db: sqlite3.Connection, box: Box, engine: Engine) -> bytes:
 def containing(db: sqlite3.Connection, box: Box, column: Column, text: bytes) -> array[int]:
     """The uids of the messages that have the octets in a column of `sought`, rising."""
     condition = f"instr({column.value}, ?)"
-    return _read(db, _UIDS.format("sought", condition), (box.first_key, box.last_key, text))
+    return read_uids(db, "sought", condition, (box.first_key, box.last_key, text))
 
 
 def sent(db: sqlite3.Connection, box: Box, first: int | None, before: int | None) -> array[int]:
     """By the Date field's own calendar day; where there is none, by the internal date."""
     condition, values = _between("sent_day >= ?", first, "sent_day < ?", before)
-    return _read(db, _UIDS.format("sought", condition), (box.first_key, box.last_key, *values))
+    return read_uids(db, "sought", condition, (box.first_key, box.last_key, *values))
 
 
 _ORDERS = {OrderBy.ARRIVAL: "internal_date", OrderBy.DATE: "sent", OrderBy.SIZE: "size"}

@@ -20,10 +20,10 @@ from pathlib import Path
 from pymaild.mailstore import Column, NoSpace, StorageFailed, StoreError
 
 FILE = "index.sqlite3"
-VERSION = 3
+VERSION = 4
 SHIFT = 32
 COLUMNS = [Column.SORTING, Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.SUMMARY, Column.PARTS, Column.HEADER]
-TABLES = ("message", "file", "rendered", "sought")  # a row for each message, by its key
+TABLES = ("message", "file", "rendered", "sought", "text_of")  # a row for each message, by its key
 SOUGHT = [
     *(Column.SENT, Column.SENT_DAY),
     *(Column.FROM, Column.TO, Column.CC, Column.BCC, Column.SUBJECT, Column.MESSAGE_ID),
@@ -37,7 +37,8 @@ CREATE TABLE mailbox (
     mailbox_id TEXT NOT NULL UNIQUE, special_use TEXT NOT NULL, uidvalidity INTEGER NOT NULL,
     uidnext INTEGER NOT NULL, uid_bound INTEGER NOT NULL, modseq INTEGER NOT NULL, modseq_bound INTEGER NOT NULL,
     messages INTEGER NOT NULL, unseen INTEGER NOT NULL, deleted INTEGER NOT NULL, size INTEGER NOT NULL,
-    recent_uid INTEGER NOT NULL, rendered_uid INTEGER NOT NULL, history INTEGER NOT NULL, pruned_uid INTEGER NOT NULL,
+    recent_uid INTEGER NOT NULL, rendered_uid INTEGER NOT NULL, text_uid INTEGER NOT NULL,
+    history INTEGER NOT NULL, pruned_uid INTEGER NOT NULL,
     keywords TEXT NOT NULL, recovering INTEGER NOT NULL, cur_mark INTEGER NOT NULL, new_mark INTEGER NOT NULL);
 CREATE TABLE message (
     key INTEGER PRIMARY KEY, flags INTEGER NOT NULL, keywords INTEGER NOT NULL, modseq INTEGER NOT NULL,
@@ -53,12 +54,20 @@ CREATE TABLE sought (
     key INTEGER PRIMARY KEY, sent INTEGER NOT NULL, sent_day INTEGER NOT NULL, subject_text BLOB NOT NULL,
     from_text BLOB NOT NULL, to_text BLOB NOT NULL, cc_text BLOB NOT NULL, bcc_text BLOB NOT NULL,
     message_id_text BLOB NOT NULL);
+CREATE TABLE text_of (key INTEGER PRIMARY KEY, text INTEGER NOT NULL);
+CREATE INDEX text_of_text ON text_of (text);
 CREATE TABLE vanished (key INTEGER PRIMARY KEY, modseq INTEGER NOT NULL);
 CREATE INDEX vanished_modseq ON vanished (key >> 32, modseq);
 CREATE TABLE doomed (folder TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (folder, name)) WITHOUT ROWID;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES ('clean', 0);
+INSERT INTO meta VALUES ('clean', 0), ('text', 0);
 """
+_FULLTEXT = """
+CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE VIRTUAL TABLE word_part USING fts5(
+    text, content = 'word', content_rowid = 'id', tokenize = 'trigram case_sensitive 1', detail = none, columnsize = 0);
+CREATE VIRTUAL TABLE word_place USING fts5(words, content = '', tokenize = 'ascii', detail = none, columnsize = 0);
+"""  # see fulltext.py
 
 
 @dataclass(slots=True)
@@ -81,6 +90,7 @@ class Box:
     size: int
     recent_uid: int  # messages below it have been told to some session
     rendered_uid: int  # messages below it have their Columns
+    text_uid: int  # of messages below it the words are known
     history: int  # since a modseq below it, what vanished is not known any more
     pruned_uid: int  # of the uids up to it some may have vanished without a trace in `vanished`
     keywords: str  # words by letter, a space between; "-" for a free letter
@@ -200,7 +210,7 @@ class Index:
                 set_aside(self.path)
                 return self._open_schema()
             if version == 0:
-                db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+                _create(db)
                 self.created = True
             db.execute("SELECT count(*) FROM mailbox").fetchone()
         except sqlite3.Error:
@@ -254,6 +264,16 @@ class Index:
             idle, self._idle = self._idle, []
         for db in [*idle, self.writer]:
             db.close()
+
+
+def _create(db: sqlite3.Connection) -> None:
+    """A new index; without the words where SQLite was made without FTS5."""
+    fulltext = _FULLTEXT if _has_fts5(db) else ""
+    db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}{fulltext}PRAGMA user_version = {VERSION};COMMIT;")
+
+
+def _has_fts5(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchone() is not None
 
 
 def set_aside(path: Path | str) -> None:

@@ -6,8 +6,9 @@ import os
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pymaild.mailstore import (
     Changes,
@@ -23,10 +24,13 @@ from pymaild.mailstore import (
     StorageFailed,
     Upload,
 )
-from pymaild.store import delivery, files, find, index, names, rows, scan, transfer
+from pymaild.store import delivery, files, find, fulltext, index, names, rows, scan, transfer
 from pymaild.store.engine import Engine
 from pymaild.store.find import RowKey
 from pymaild.store.index import Box
+
+if TYPE_CHECKING:
+    from pymaild.search.words import Piece, Words
 
 T = TypeVar("T")
 _BATCH = 200  # messages rendered, or asked for, at a time
@@ -182,6 +186,23 @@ class OpenMailbox:
             tx.save(box)
         return len(found)
 
+    def keep_words(self, limit: int) -> int:
+        """Read up to `limit` messages whose words are not in the index yet, and keep those; how many there were."""
+        from pymaild.search.words import words  # noqa: PLC0415 - as below
+
+        found, below = self._ask(lambda db, box: fulltext.unread(db, box, limit))
+        made: dict[int, Words | None] = {}
+        for uid in found:
+            with suppress(MessageGone):
+                made[uid] = words(self.read(uid))
+        with self._engine.writing() as tx:
+            box = tx.box(self._id)
+            if made:
+                fulltext.keep(tx.db, box, made)
+            box.text_uid = max(box.text_uid, below)
+            tx.save(box)
+        return len(found)
+
     # ---- searching
 
     def having(self, key: RowKey) -> array[int]:
@@ -195,6 +216,10 @@ class OpenMailbox:
     def sent(self, first: int | None, before: int | None) -> array[int]:
         """The uids of the messages sent within these days, rising."""
         return self._described(lambda db, box: find.sent(db, box, first, before))
+
+    def candidates(self, pieces: Sequence[Piece], in_header: bool) -> tuple[array[int], array[int]]:
+        """The uids of the messages that have all these pieces in their words, and of those whose words are unknown."""
+        return self._ask(lambda db, box: fulltext.candidates(db, box, pieces, in_header))
 
     def ordered(self, by: Sequence[tuple[OrderBy, bool]]) -> array[int]:
         """Every uid in this order."""

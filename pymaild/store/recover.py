@@ -14,6 +14,7 @@ from pymaild.store.index import Box
 from pymaild.store.mailbox import OpenMailbox
 
 Progress = Callable[[int, int], None]
+MAX_TEXTS = 25  # whose words are kept by one transaction: deliveries wait for it
 
 
 def _mailboxes(engine: Engine, describe: Describe) -> list[OpenMailbox]:
@@ -21,24 +22,29 @@ def _mailboxes(engine: Engine, describe: Describe) -> list[OpenMailbox]:
 
 
 def rebuild(engine: Engine, describe: Describe, progress: Progress | None) -> None:
-    """A new index: the same uids, flags and keywords, and every message's Columns."""
+    """A new index: the same uids, flags and keywords, every message's Columns and words."""
     engine.rebuild()
     mailboxes = _mailboxes(engine, describe)
     total = sum(mailbox.state().messages for mailbox in mailboxes)
     done = 0
     for mailbox in mailboxes:
-        while count := mailbox.render_stragglers(200):
+        while mailbox.render_stragglers(200):
+            pass
+        while count := mailbox.keep_words(MAX_TEXTS):
             done += count
             if progress:
                 progress(done, total)
 
 
 def catch_up(engine: Engine, describe: Describe, limit: int) -> int:
-    """Render up to `limit` messages; how many there were."""
-    done = 0
-    for box in engine.read(index.boxes):
+    """Render up to `limit` messages, or, when all are, keep the words of as many; how many there were."""
+    done, found = 0, engine.read(index.boxes)
+    for box in found:
         if done < limit and (box.rendered_uid < box.uidnext or box.recovering):
             done += OpenMailbox(engine, describe, box).render_stragglers(limit - done)
+    for box in found:
+        if not done and box.text_uid < box.uidnext:
+            done = OpenMailbox(engine, describe, box).keep_words(min(limit, MAX_TEXTS))
     return done
 
 

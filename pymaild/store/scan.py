@@ -218,7 +218,7 @@ class _Look:
         values = (key, flags, keywords, tx.modseq(box), size, internal_date, save_date)
         tx.db.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         tx.db.execute("INSERT INTO file VALUES (?, ?, ?, ?)", (key, unique, others, sha256))
-        box.rendered_uid = min(box.rendered_uid, uid)
+        box.rendered_uid, box.text_uid = min(box.rendered_uid, uid), min(box.text_uid, uid)
         tx.count(box, flags, size)
 
 

@@ -122,8 +122,8 @@ def _carry(tx: Transaction, source: Box, target: Box, found: list[File], moving:
 
 _COPIES = tuple(
     f"INSERT INTO {table} (key, {names}) SELECT ?, {names} FROM {table} WHERE key = ?"  # noqa: S608 - from an Enum
-    for table, columns in (("rendered", COLUMNS), ("sought", SOUGHT))
-    if (names := ", ".join(column.value for column in columns))
+    for table, columns in (("rendered", COLUMNS), ("sought", SOUGHT), ("text_of", ()))
+    if (names := ", ".join(column.value for column in columns) or "text")
 )
 
 
