@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ class Services:
     @cached_property
     def imap(self) -> ImapBackend:
         """What an imap.Session asks."""
-        return ImapBackend(self.directory.login, self.stores, self.feed)
+        return ImapBackend(partial(self.directory.login, door="imap"), self.stores, self.feed)
 
     @cached_property
     def sessions(self) -> WebSessions:

@@ -306,7 +306,10 @@ class _Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = record.levelname.lower() if record.levelname.lower() in log.LEVELS else "error"
-        log.event("note", level, source=record.name, text=record.getMessage())
+        if fields := getattr(record, "fields", None):  # it was made as an event
+            log.event(str(getattr(record, "event", "note")), level, **fields)
+        else:
+            log.event("note", level, source=record.name, text=record.getMessage())
         if record.exc_info and record.exc_info[1]:
             log.failure(record.exc_info[1], source=record.name)
 

@@ -44,7 +44,7 @@ class Directory(Protocol):
     def may_send_as(self, account: str, address: Address) -> bool:
         """Whether it is an address of this account."""
 
-    def login(self, username: str, password: str, ip: str) -> str:
+    def login(self, username: str, password: str, ip: str, door: str = "") -> str:
         """The account's address. Raises MailError 5.7.8, or 4.7.0 when there were too many wrong passwords."""
 
 
@@ -174,7 +174,7 @@ class Submission:
 
     def login(self, client: Client, username: str, password: str) -> str:
         """The account's address. RFC 4954 §4."""
-        return self.delivery.directory.login(username, password, client.ip)
+        return self.delivery.directory.login(username, password, client.ip, client.role.value)
 
     def sender(self, envelope: Envelope) -> None:
         """The reverse-path is one of the account's own addresses, or null. RFC 6409 §6.1."""

@@ -58,7 +58,7 @@ class Directory:
         except NoSuchUser:
             return False
 
-    def login(self, username: str, password: str, ip: str) -> str:
+    def login(self, username: str, password: str, ip: str, door: str = "") -> str:
         if username == "busy@example.org":
             raise MailError("4.7.0", "Too many wrong passwords: wait a minute")
         if PASSWORDS.get(username) != password:

@@ -1,7 +1,8 @@
 """pymaild.sqlite3: its schema, one connection to read and one to write, for many threads and processes.
 
 WAL, so that readers never wait; synchronous=FULL, so that what a command said is done survives a power cut. SQLite
-connections must not cross a fork: each process opens its own at its first question.
+connections must not cross a fork: each process opens its own at its first question. logins.sqlite3 (tally.py) is kept in
+the same way, without the wait for the disk.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pymaild.accounts.networks import network
 from pymaild.mailstore import NoSpace, StorageFailed
 
 # Step n brings a database of version n to n + 1 (PRAGMA user_version). Steps are only ever appended.
@@ -39,16 +41,29 @@ SCHEMA = [
     CREATE INDEX events_of ON events (message_id);
     CREATE INDEX events_at ON events (at);
     """,
+    # Networks in the place of single addresses; a secret for what all processes must agree on and nobody else may know.
+    """
+    CREATE TABLE known_networks (
+        network TEXT NOT NULL, account TEXT NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY (network, account)
+    ) WITHOUT ROWID;
+    CREATE INDEX known_networks_of ON known_networks (account);
+    INSERT INTO known_networks SELECT network(ip), account, max(seen) FROM known_addresses GROUP BY 1, 2;
+    DROP TABLE known_addresses;
+    CREATE TABLE secret (value BLOB NOT NULL);
+    INSERT INTO secret VALUES (randomblob(32));
+    ALTER TABLE accounts ADD COLUMN scram TEXT
+    """,
 ]
 
-Value = str | int | float | None
+Value = str | int | float | bytes | None
 
 
 class Database:
-    """The connections of one process to one file."""
+    """The connections of one process to one file. `durable`: a commit is on the disk when write() is over."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: Sequence[str] = SCHEMA, durable: bool = True) -> None:
         self.path = path
+        self._schema, self._durable = schema, durable
         self._lock = threading.RLock()
         self._process = 0
         self._reader: sqlite3.Connection | None = None
@@ -93,7 +108,7 @@ class Database:
         if self._process != os.getpid() or not self._reader or not self._writer:
             self._forsaken += [self._reader, self._writer]
             self._writer = self._open()
-            _migrate(self._writer)
+            _migrate(self._writer, self._schema)
             self._reader = self._open()
             self._process = os.getpid()
         return self._reader, self._writer
@@ -103,7 +118,7 @@ class Database:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # passwords are in it, hashed or not
         connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
         return connection
 
 
@@ -117,13 +132,14 @@ def _said_plainly() -> Iterator[None]:
         raise (NoSpace() if full else StorageFailed()) from error
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, schema: Sequence[str]) -> None:
     """Bring the schema up to date, one process at a time."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] == len(SCHEMA):
+    if connection.execute("PRAGMA user_version").fetchone()[0] == len(schema):
         return
+    connection.create_function("network", 1, network, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    for number, step in enumerate(SCHEMA[version:], version + 1):
+    for number, step in enumerate(schema[version:], version + 1):
         for statement in step.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number}")

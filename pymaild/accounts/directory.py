@@ -110,8 +110,9 @@ class Directory:
         self._version = self._generation = -1
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the files."""
         self.database.close()
+        self._login.close()
 
     # ---- the questions of the path
 
@@ -152,9 +153,12 @@ class Directory:
         local_part, _, domain = name.rpartition("@")
         return own == account or account in targets or account in (name, f"{local_part.partition('+')[0]}@{domain}")
 
-    def login(self, username: str, password: str, ip: str) -> str:
-        """The account's address. Raises MailError 5.7.8, or 4.7.0 when there were too many wrong passwords."""
-        return self._login(username, password, ip)
+    def login(self, username: str, password: str, ip: str, door: str = "") -> str:
+        """The account's address. Raises MailError 5.7.8, or 4.7.0 when there were too many wrong passwords.
+
+        `door` is the protocol, for the log.
+        """
+        return self._login(username, password, ip, door)
 
     def _step(self, name: str) -> tuple[str | None, tuple[str, ...]]:
         """The account a name is, if any, and the names it stands for."""
@@ -279,7 +283,7 @@ class Directory:
             named = {str(alias) for (alias,) in connection.execute("SELECT alias FROM aliases WHERE target = ?", (key,))}
             connection.execute("DELETE FROM accounts WHERE address = ?", (key,))
             connection.execute("DELETE FROM aliases WHERE target = ?", (key,))
-            connection.execute("DELETE FROM known_addresses WHERE account = ?", (key,))
+            connection.execute("DELETE FROM known_networks WHERE account = ?", (key,))
             left = {str(alias) for (alias,) in connection.execute("SELECT DISTINCT alias FROM aliases")}
         return sorted(named - left)
 
@@ -325,7 +329,7 @@ class Directory:
 
     def change_password(self, account: str, old: str, new: str, ip: str = "") -> None:
         """By its owner. Raises MailError 5.7.8 when `old` is wrong, 5.7.0 when `new` is too weak."""
-        self.login(account, old, ip)
+        self.login(account, old, ip, "settings")
         if len(new) < SHORTEST_PASSWORD:
             raise MailError("5.7.0", f"The new password is too short: take {SHORTEST_PASSWORD} characters or more", 550)
         if new.lower() in (account, account.partition("@")[0], old.lower()):

@@ -1,8 +1,12 @@
 """Passwords: kept as salted scrypt (RFC 7914), checked at most two at a time, a result remembered for some minutes.
 
 One check takes some 70 ms and 32 MB, on purpose. Mail clients open four to seven connections with the same password,
-so a process remembers what it has verified: under an HMAC with a key that exists in its memory only, bound to the
-stored hash, so that a changed password is a new question at once.
+so what was checked is remembered, by all processes together: under an HMAC, bound to the stored hash, so that a changed
+password is a new question at once. The HMAC's key is made before the processes are forked and exists in their memory only:
+what logins.sqlite3 says is of no use to who steals it, and forgotten at a restart.
+
+Every "no" takes the same work, that of the dearest hash that is stored: a cheaper one (the cost was raised since) is
+followed by others that make up for it, and who does not exist costs as much.
 """
 
 from __future__ import annotations
@@ -14,14 +18,18 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections import OrderedDict
+from contextlib import suppress
+from typing import Final
 
+from pymaild.accounts.places import Places
+from pymaild.accounts.tally import Tally
+from pymaild.mailstore import StoreError
 from pymaild.sasl import SaslError, saslprep
-from pymaild.status import MailError
 
 COST = 15  # N = 2**15, r = 8, p = 1
 _REMEMBERED = 600  # seconds
 _REMEMBER_AT_MOST = 10_000
-_PATIENCE = 30  # seconds to wait for one of the two places
+_KEY: Final = secrets.token_bytes(32)  # of this program's run: workers are forked after this module is imported
 
 
 def _scrypt(password: bytes, salt: bytes, cost: int) -> bytes:
@@ -42,54 +50,73 @@ def hash_password(password: str, cost: int = COST) -> str:
     return f"scrypt${cost}${b64encode(salt).decode()}${b64encode(_scrypt(_octets(password), salt, cost)).decode()}"
 
 
-class Passwords:
-    """Checks passwords against stored hashes."""
+def cost_of(stored: str) -> int:
+    """What went into a stored hash."""
+    return int(stored.split("$", 2)[1])
 
-    def __init__(self, cost: int = COST) -> None:
+
+class Passwords:
+    """Checks passwords against stored hashes. `tally` and `places` are shared with other processes, if there are any."""
+
+    def __init__(self, cost: int = COST, tally: Tally | None = None, places: Places | None = None) -> None:
         self.cost = cost
-        self._places = threading.BoundedSemaphore(2)
-        self._key = secrets.token_bytes(32)
+        self.highest = cost  # of all that are stored: what a "no" costs
+        self.places = places or Places()
+        self._tally = tally
         self._results: OrderedDict[bytes, tuple[bool, float]] = OrderedDict()
         self._lock = threading.Lock()
-        # Nobody's password: verified against when there is no such account, so that both take the same time.
-        self._nobody = f"scrypt${cost}${b64encode(secrets.token_bytes(16)).decode()}${b64encode(bytes(32)).decode()}"
 
     def hash(self, password: str) -> str:
         """What to store for a new password."""
         return hash_password(password, self.cost)
 
-    def fingerprint(self, name: str, password: str) -> bytes:
-        """Tells equal wrong passwords apart from new ones without keeping any."""
-        return hmac.digest(self._key, name.encode("utf-8", "surrogatepass") + b"\0" + _octets(password), "sha256")
+    def question(self, name: str, stored: str | None, password: str) -> bytes:
+        """Whether this is the password of this account, as a number that tells nothing."""
+        text = f"{name}\0{stored}\0".encode("utf-8", "surrogatepass")
+        return hmac.digest(_KEY, text + _octets(password), "sha256")
 
-    def remembered(self, name: str, stored: str | None, password: str) -> bool | None:
-        """What a check of some minutes ago said; None: there was none."""
+    def remembered(self, question: bytes) -> bool | None:
+        """What a check of some minutes ago said, in whatever process; None: there was none."""
+        now = time.time()
         with self._lock:
-            result, until = self._results.get(self._question(name, stored, password), (None, 0.0))
-        return result if until > time.monotonic() else None
+            result, until = self._results.get(question, (None, 0.0))
+        if until > now or self._tally is None:
+            return result if until > now else None
+        with suppress(StoreError):
+            sql = "SELECT was_right, until FROM answers WHERE question = ? AND until > ?"
+            for was_right, until_then in self._tally.read(sql, (question, now)):
+                return self._keep(question, bool(was_right), float(until_then or 0))
+        return None
 
-    def verify(self, name: str, stored: str | None, password: str) -> bool:
-        """Whether it is the password; `stored` is None for an account that does not exist: as slow, and False."""
-        known = self.remembered(name, stored, password)
-        if known is not None:
-            return known
-        if not self._places.acquire(timeout=_PATIENCE):
-            raise MailError("4.7.0", "The server is busy with other logins: try again in a minute")
-        try:
-            _, cost, salt, digest = (stored or self._nobody).split("$")
-            right = hmac.compare_digest(_scrypt(_octets(password), b64decode(salt), int(cost)), b64decode(digest))
-        finally:
-            self._places.release()
-        right = right and stored is not None
-        self._remember(self._question(name, stored, password), right)
-        return right
+    def verify(self, stored: str | None, password: str, known: bool = True) -> bool:
+        """Whether it is the password; `stored` is None where there is nobody to log in: as slow, and False.
 
-    def _question(self, name: str, stored: str | None, password: str) -> bytes:
-        return self.fingerprint(f"{name}\0{stored}", password)
+        Raises TooBusy.
+        """
+        octets = _octets(password)
+        with self.places.one(known):
+            cost = self.highest
+            if stored is not None:
+                _, written, salt, digest = stored.split("$")
+                cost = int(written)
+                if hmac.compare_digest(_scrypt(octets, b64decode(salt), cost), b64decode(digest)):
+                    return True
+            for extra in [self.highest] if stored is None else range(cost, self.highest):
+                _scrypt(octets, _KEY[:16], extra)  # 2**c and then 2**c + 2**(c+1) + ... + 2**(h-1) make 2**h
+        return False
 
-    def _remember(self, question: bytes, result: bool) -> None:
+    def remember(self, question: bytes, result: bool) -> None:
+        """For some minutes, and for the other processes."""
+        until = time.time() + _REMEMBERED
+        self._keep(question, result, until)
+        if self._tally is not None:
+            with suppress(StoreError), self._tally.noting(time.time()) as connection:
+                connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (question, int(result), until))
+
+    def _keep(self, question: bytes, result: bool, until: float) -> bool:
         with self._lock:
-            self._results[question] = (result, time.monotonic() + _REMEMBERED)
+            self._results[question] = (result, until)
             self._results.move_to_end(question)
             while len(self._results) > _REMEMBER_AT_MOST:
                 self._results.popitem(last=False)
+        return result

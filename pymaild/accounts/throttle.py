@@ -1,25 +1,30 @@
 """Wrong passwords slow their senders down, and nobody else.
 
-Every wrong password fills three buckets that leak with time: one for the account as seen from one network, one for the
-network whatever the account, one for the account whatever the network. A full bucket means: not now. An address from
-which the account's owner has logged in before is never refused, only made to wait while its bucket is full. Buckets
-are few and old ones fall out, so a million addresses cost no more memory than ten thousand. The same wrong password
-again (a phone after a change of password) counts once.
+Every password that is checked goes into three buckets that leak with time, and is taken out again if it was right: one
+for the account as seen from one network, one for the network whatever the account, one for the account whatever the
+network. A full bucket means: not now. From a network where somebody of this server has logged in before nothing is ever
+refused: while a bucket is full, passwords from there are checked one after the other with a pause between, and the right
+one gets in. (Somebody, not the owner of this account: or a stranger could learn there who has an account.)
+
+The buckets are in logins.sqlite3, so that all processes count together and a restart forgets nothing.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import threading
+import hmac
 import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
+from pymaild.accounts.database import Value
+from pymaild.accounts.networks import network
+from pymaild.accounts.tally import Tally
+from pymaild.mailstore import StoreError
 from pymaild.status import MailError
 
-BUCKETS = 10_000
-SLOWED = 3.0  # seconds that a known address waits while its bucket is full
+SLOWED = 3.0  # seconds between two checks for a known network while a bucket is full
+LONGEST = 15.0  # seconds that anybody waits, however many wait: mail programs give up after thirty
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,11 @@ PER_ACCOUNT_AND_NETWORK = Rule(10, 60)
 PER_NETWORK = Rule(50, 20)
 PER_ACCOUNT = Rule(200, 30)
 
+_Read = Callable[[str, Sequence[Value]], list[tuple[Value, ...]]]
+
+_LEVELS = "SELECT bucket, level, at, turn FROM buckets WHERE bucket IN (?, ?, ?)"
+_FILL = "INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?)"
+
 
 class TooManyWrongPasswords(MailError):
     """RFC 3463 X.7.0, RFC 4954 §6 (454)."""
@@ -42,92 +52,94 @@ class TooManyWrongPasswords(MailError):
         super().__init__("4.7.0", "Too many wrong passwords came from your network: try again in some minutes")
 
 
-def network(ip: str) -> str:
-    """Who is likely one person: IPv4 /24, IPv6 /48; this machine itself is one."""
-    try:
-        address = ipaddress.ip_address(ip.partition("%")[0])
-    except ValueError:
-        return "here"
-    address = getattr(address, "ipv4_mapped", None) or address
-    if address.is_loopback:
-        return "here"
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
-
-
-def host(ip: str) -> str:
-    """One machine: an IPv4 address, an IPv6 /64."""
-    try:
-        address = ipaddress.ip_address(ip.partition("%")[0])
-    except ValueError:
-        return "here"
-    address = getattr(address, "ipv4_mapped", None) or address
-    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
-
-
 @dataclass(slots=True)
 class _Bucket:
+    key: bytes
+    rule: Rule
+    now: float
     level: float = 0.0
-    at: float = 0.0
-    seen: list[bytes] = field(default_factory=list)  # fingerprints of the latest wrong passwords
+    turn: float = 0.0  # when the next one of those who wait may be checked
+
+    @property
+    def is_full(self) -> bool:
+        return self.level > self.rule.most - 1
 
 
 class Throttle:
-    """The buckets of one process."""
+    """The buckets of all processes. `secret` makes their keys: names that were typed are not written down."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, pause: Callable[[float], None] = time.sleep) -> None:
-        self._clock, self._pause = clock, pause
-        self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
-        self._lock = threading.Lock()
-        self._waiting = threading.BoundedSemaphore(4)  # guesses from a known address come no faster by coming in parallel
+    def __init__(
+        self,
+        tally: Tally,
+        secret: Callable[[], bytes],
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._tally, self._secret, self._clock, self._pause = tally, secret, clock, pause
 
     def admit(self, name: str, ip: str, known: bool) -> None:
-        """Before a password is checked. Raises TooManyWrongPasswords, or waits a little."""
-        with self._lock:
-            full = any(self._level(key, rule) > rule.most - 1 for key, rule in self._keys(name, ip))
-        if full and not known:
-            raise TooManyWrongPasswords
-        if full:
-            with self._waiting:
-                self._pause(SLOWED)
+        """Count a password that is to be checked. Raises TooManyWrongPasswords, or waits for a turn."""
+        wait = 0.0
+        try:
+            if not known and any(bucket.is_full for bucket in self._buckets(self._tally.read, name, ip)):
+                raise TooManyWrongPasswords  # a flood of them only reads
+            with self._changing(name, ip) as buckets:
+                if any(bucket.is_full for bucket in buckets):
+                    wait = self._turn(buckets[0], known)
+                for bucket in buckets:
+                    bucket.level = min(bucket.level + 1, bucket.rule.most)
+        except StoreError:  # a full disk keeps nobody out, but who cannot be counted is slowed
+            wait = SLOWED
+        if wait:
+            self._pause(wait)
 
-    def wrong(self, name: str, ip: str, fingerprint: bytes) -> None:
-        """A wrong password."""
-        with self._lock:
-            keys = self._keys(name, ip)
-            latest = self._bucket(keys[0][0]).seen
-            if fingerprint in latest:
-                return
-            latest.append(fingerprint)
-            del latest[:-20]
-            for key, rule in keys:
-                self._level(key, rule)
-                self._bucket(key).level += 1
+    def _turn(self, bucket: _Bucket, known: bool) -> float:
+        """Seconds until the next one in a row may be checked."""
+        if not known:
+            raise TooManyWrongPasswords
+        wait = min(max(bucket.turn - bucket.now, 0.0) + SLOWED, LONGEST)
+        bucket.turn = bucket.now + wait
+        return wait
 
     def right(self, name: str, ip: str) -> None:
-        """The right password: what its owner mistyped before is forgiven."""
-        with self._lock:
-            self._buckets.pop((name, network(ip)), None)
+        """It was the right password: what its owner mistyped before is forgiven."""
+        with suppress(StoreError), self._changing(name, ip) as buckets:
+            for bucket in buckets:
+                bucket.level = max(bucket.level - 1, 0.0)
+            buckets[0].level = 0.0
 
-    @staticmethod
-    def _keys(name: str, ip: str) -> list[tuple[tuple[str, str], Rule]]:
+    def unchecked(self, name: str, ip: str) -> None:
+        """It was not checked after all."""
+        with suppress(StoreError), self._changing(name, ip) as buckets:
+            for bucket in buckets:
+                bucket.level = max(bucket.level - 1, 0.0)
+
+    @contextmanager
+    def _changing(self, name: str, ip: str) -> Iterator[list[_Bucket]]:
+        """The buckets of one attempt, to be changed: no other process comes between."""
+        with self._tally.noting(self._clock()) as connection:
+            buckets = self._buckets(lambda sql, keys: connection.execute(sql, keys).fetchall(), name, ip)
+            yield buckets
+            connection.executemany(_FILL, [(b.key, b.level, b.now, b.turn) for b in buckets])
+
+    def _rules(self, name: str, ip: str) -> list[tuple[str, str, Rule]]:
         """The buckets of one attempt. Behind a reverse proxy everybody is "here": no bucket for that network as such."""
         net = network(ip)
-        keys = [((name, net), PER_ACCOUNT_AND_NETWORK), ((name, ""), PER_ACCOUNT)]
-        return keys if net == "here" else [*keys, (("", net), PER_NETWORK)]
+        rules = [(name, net, PER_ACCOUNT_AND_NETWORK), (name, "", PER_ACCOUNT)]
+        return rules if net == "here" else [*rules, ("", net, PER_NETWORK)]
 
-    def _bucket(self, key: tuple[str, str]) -> _Bucket:
-        bucket = self._buckets.setdefault(key, _Bucket(at=self._clock()))
-        self._buckets.move_to_end(key)
-        while len(self._buckets) > BUCKETS:
-            self._buckets.popitem(last=False)
-        return bucket
-
-    def _level(self, key: tuple[str, str], rule: Rule) -> float:
-        """What is in a bucket now."""
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            return 0.0
+    def _buckets(self, read: _Read, name: str, ip: str) -> list[_Bucket]:
+        """What is in the buckets of one attempt now, that of account and network first."""
         now = self._clock()
-        bucket.level = max(0.0, bucket.level - (now - bucket.at) / rule.leak)
-        bucket.at = now
-        return bucket.level
+        found = [_Bucket(self._key(name, net), rule, now) for name, net, rule in self._rules(name, ip)]
+        keys = [bucket.key for bucket in found]
+        rows = {row[0]: row[1:] for row in read(_LEVELS, (*keys, *keys)[:3])}
+        for bucket in found:
+            level, at, turn = (float(value or 0) for value in rows.get(bucket.key, (0, now, 0)))
+            bucket.level = max(0.0, level - max(0.0, now - at) / bucket.rule.leak)
+            bucket.turn = min(turn, now + LONGEST)  # a clock that was set back keeps nobody waiting
+        return found
+
+    def _key(self, name: str, net: str) -> bytes:
+        text = f"{name}\0{net}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._secret(), b"bucket\0" + text, "sha256")[:16]

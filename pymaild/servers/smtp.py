@@ -47,16 +47,7 @@ class Logged:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self.connected = policy.connected
-
-    def login(self, client: Client, username: str, password: str) -> str:
-        """The wire tells of logins; here only the failed ones."""
-        try:
-            return self._policy.login(client, username, password)
-        except MailError as error:
-            log.event(
-                "login_failed", "warning", session=client.session_id, name=username, ip=client.ip, status=error.status
-            )
-            raise
+        self.login = policy.login  # the wire tells of a login, the accounts of one that failed
 
     def sender(self, envelope: Envelope) -> None:
         """A refused sender."""

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -91,11 +91,13 @@ class Pymaild:
 
     name, user, password = "pymaild", ADDRESS, PASSWORD
 
-    def __init__(self, folder: Path, workers: str = "auto", more: str = "") -> None:
+    def __init__(self, folder: Path, workers: str = "auto", more: str = "", also: Sequence[str] = ()) -> None:
         self.port, self.imap_port = free_port(), free_port()
+        self.ports = {name: free_port() for name in also}  # listeners that only few measurements need
         self.mailbox = folder / "data" / "mail" / DOMAIN / USER
         self.file = folder / "pymaild.conf"
-        off = "".join(f"{name} =\n" for name in ("submission", "submissions", "imaps", "lmtp", "http", "https"))
+        names = ("submission", "submissions", "imaps", "lmtp", "http", "https")
+        off = "".join(f"{name} = {f'127.0.0.1:{self.ports[name]}' if name in also else ''}\n" for name in names)
         self.file.write_text(
             f"[server]\nhostname = mail.{DOMAIN}\ndata_dir = data\nworkers = {workers}\n[listen]\n{off}"
             f"smtp = 127.0.0.1:{self.port}\nimap = 127.0.0.1:{self.imap_port}\n{more}"

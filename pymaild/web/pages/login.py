@@ -36,7 +36,7 @@ def log_in(stranger: Stranger) -> Response:
     form = stranger.form()
     username, then = form.get("username").strip(), own_path(form.get("next"))
     try:
-        account = stranger.services.directory.login(username, form.get("password"), stranger.request.ip)
+        account = stranger.services.directory.login(username, form.get("password"), stranger.request.ip, "web")
     except MailError as error:
         response = _form(stranger, then, username, error.text + ".")
         response.status = 429 if error.temporary else 403
