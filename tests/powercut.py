@@ -9,8 +9,9 @@ is when the power goes. Mounted again, the journal is replayed and we see what w
         ... end the writers ...
         disk.revive()                   # mounted again, as after a reboot
 
-Run as a program it is a load for the store: `python -m tests.powercut DATA_DIR` delivers, flags and expunges until it fails,
-and says on standard output what was acknowledged, a JSON list a line.
+Run as a program it is a load for the store: `python -m tests.powercut DATA_DIR` delivers, flags, expunges, appends several
+messages at once, copies them and replaces drafts until it fails, and says on standard output what was acknowledged, a JSON
+list a line.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from pymaild.mailstore import Flag, FlagChange, StoreError
+from pymaild.mailstore import Flag, FlagChange, Mailbox, MailboxExists, StoreError, Upload
 from tests.storing import ANN, describe, message
 
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 NO_LOG_FLUSH = (2).to_bytes(4, sys.byteorder)
 SIZE = 300 << 20
 THREADS = 4
+GROUP = 40  # messages that are appended, and copied, together
 
 
 def why_not() -> str:
@@ -112,10 +114,16 @@ class Ledger:
         self.seen: set[int] = set()
         self.expunged: set[int] = set()
         self.asked: set[int] = set()  # expunge asked for, perhaps not acknowledged
+        self.groups: set[str] = set()  # acknowledged: GROUP messages that came together, by APPEND or COPY
+        self.drafts: dict[str, int] = {}  # draft -> the version last acknowledged
 
     def note(self, line: str) -> None:
         what, uid, *rest = json.loads(line)
-        if what == "delivered":
+        if what == "group":
+            self.groups.add(uid)
+        elif what == "draft":
+            self.drafts[uid] = rest[0]
+        elif what == "delivered":
             if uid in self.delivered:
                 self.twice.append(f"{uid} was given to two messages")
             self.delivered[uid] = rest[0]
@@ -137,6 +145,49 @@ class Ledger:
         found += [f"{uid} came back" for uid in self.expunged & there.keys()]
         return found + [f"{uid} lost its flag" for uid in self.seen & there.keys() if not there[uid][1] & Flag.SEEN]
 
+    def group_problems(self, mailbox: str, contents: Iterable[bytes]) -> list[str]:
+        """What came together is there together: the group is named in the subject."""
+        there = Counter(f"{mailbox} {subject(content)}" for content in contents)
+        found = [f"only {count} of {group}" for group, count in there.items() if count != GROUP]
+        return found + [f"{group} is lost" for group in self.groups - there.keys() if group.startswith(f"{mailbox} ")]
+
+    def draft_problems(self, contents: Iterable[bytes]) -> list[str]:
+        """Of each draft the version last acknowledged, or the one after it, or both; none that was replaced."""
+        there: dict[str, set[int]] = {}
+        for content in contents:
+            draft, _, version = subject(content).rpartition(" ")
+            there.setdefault(draft, set()).add(int(version))
+        return [
+            f"{draft}: {versions} where {last} was the last"
+            for draft, last in self.drafts.items()
+            if not (versions := there.get(draft, set())) or not versions <= {last, last + 1}
+        ]
+
+
+def subject(content: bytes) -> str:
+    """What a message of tests.storing says in its Subject."""
+    return content.partition(b"Subject: ")[2].partition(b"\r\n")[0].decode()
+
+
+def check(data_dir: Path, ledger: Ledger) -> dict[int, tuple[bytes, int]]:
+    """Open the account again and hold everything against the ledger; what is in INBOX."""
+    from pymaild.store import Stores  # noqa: PLC0415 - reading the ledger needs no store
+
+    store = Stores(data_dir, describe)
+    account = store(ANN)
+    inbox = account.open("INBOX")
+    there = {row.uid: (inbox.read(row.uid), row.flags) for row in inbox.rows()}
+    found = {info.name: account.open(info.name) for info in account.mailboxes()}
+    contents = {name: [mailbox.read(row.uid) for row in mailbox.rows()] for name, mailbox in found.items()}
+    assert ledger.problems(there) == []
+    assert ledger.group_problems("Groups", contents.get("Groups", [])) == []
+    assert ledger.group_problems("Copies", contents.get("Copies", [])) == []
+    assert ledger.draft_problems(contents.get("Drafts", [])) == []
+    assert store.check(ANN) == []
+    assert inbox.state().uidnext > max(ledger.delivered)
+    store.close()
+    return there
+
 
 class Load:
     """Delivers, flags and expunges until the disk fails; says what was acknowledged."""
@@ -150,7 +201,7 @@ class Load:
 
     def run(self) -> None:
         threads = [threading.Thread(target=self.deliver, args=(number,)) for number in range(THREADS)]
-        threads.append(threading.Thread(target=self.change))
+        threads += [threading.Thread(target=work) for work in (self.change, self.group, self.draft)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -183,6 +234,31 @@ class Load:
                 inbox.change_flags([gone], FlagChange.ADD, int(Flag.DELETED))
                 for uid in inbox.expunge([gone]):
                     self.say("expunged", uid)
+
+    def group(self) -> None:
+        """Several messages at once, and copies of them all."""
+        with suppress(StoreError, OSError):
+            groups, number = self.mailbox("Groups"), os.getpid()
+            for count in itertools.count():
+                uids = groups.append_all([Upload(message(f"{number} {count}", f"{part}\r\n")) for part in range(GROUP)])
+                self.say("group", f"Groups {number} {count}")
+                groups.copy(uids, "Copies")
+                self.say("group", f"Copies {number} {count}")
+
+    def draft(self) -> None:
+        """One draft, replaced by the next version of it again and again."""
+        with suppress(StoreError, OSError):
+            drafts, number = self.mailbox("Drafts"), os.getpid()
+            uid = drafts.append(message(f"{number} 0"))
+            for version in itertools.count(1):
+                self.say("draft", str(number), version - 1)
+                uid = drafts.replace(uid, Upload(message(f"{number} {version}")), "Drafts")
+
+    def mailbox(self, name: str) -> Mailbox:
+        for each in (name, "Copies"):
+            with suppress(MailboxExists):
+                self.account.create(each)
+        return self.account.open(name)
 
 
 if __name__ == "__main__":

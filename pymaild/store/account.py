@@ -193,8 +193,16 @@ class Account:
             if level not in boxes and level not in moving:
                 self.create(level)
         with self._engine.writing() as tx:
+            self._announce(tx, targets)
             for source, target in targets.items():
                 self._rename(tx, source, target)
+
+    def _announce(self, tx: Transaction, targets: dict[str, str]) -> None:
+        """A tree is renamed whole, whoever dies on the way."""
+        folder_of = {box.name: box.folder for box in index.boxes(tx.db)}
+        moves = [(folder_of[source], names.folder_of(target)) for source, target in targets.items() if source in folder_of]
+        if len(moves) > 1:
+            tx.announce([f"rename\t{source}\t{target}" for source, target in moves])
 
     def _rename(self, tx: Transaction, source: str, target: str) -> None:
         box = index.box_by_name(tx.db, source)

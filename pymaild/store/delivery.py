@@ -79,6 +79,7 @@ def deliver_all(engine: Engine, folder: tuple[str, str], uploads: Sequence[Uploa
         for upload in uploads:
             arrivals.append(_write(engine, folder, upload))
         with engine.writing() as tx:
+            tx.together(tx.box(folder[0]), len(arrivals))
             for arrival in arrivals:
                 _insert(tx, arrival)
     finally:

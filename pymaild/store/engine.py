@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pymaild.mailstore import ChangeFeed, StorageFailed
-from pymaild.store import folders, index
+from pymaild.store import folders, index, journal
 from pymaild.store.files import Uniques
 from pymaild.store.index import Index
 from pymaild.store.lock import AccountLock
@@ -55,6 +55,7 @@ class Engine:
 
     def _begin(self, opened: Index) -> None:
         """The first process to open the account asks whether the last one left it in order."""
+        journal.recover(self.root)
         first = self.lock.alone()
         db = opened.writer
         clean = db.execute("SELECT value FROM meta WHERE name = 'clean'").fetchone()[0]
@@ -139,6 +140,7 @@ class Engine:
     def _transaction(self) -> Transaction:
         db = self._current().writer
         if self.lock.soiled:
+            journal.recover(self.root)
             db.execute("UPDATE mailbox SET recovering = max(recovering, 1), cur_mark = 0, new_mark = 0")
             self.lock.clean()
         db.execute("BEGIN IMMEDIATE")

@@ -4,7 +4,7 @@ The order is always the same, and is what the durability contract rests on:
 
     1. numbers are reserved in pymaild-mailbox (flushed) before the first uid or modseq of a block is used
     2. files appear or are renamed in cur/ under their final names
-    3. cur/ is flushed
+    3. cur/ is flushed; where several files make one change the journal is written before 2, and ends here
     4. the index commits: from here on others see it
     5. files that the commit declared dead are removed, and cur/ is flushed once more
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pymaild.mailstore import Flag, LimitReached, NoSuchMailbox, OverQuota, StoreError
-from pymaild.store import files, index, scan, sidecar
+from pymaild.store import files, index, journal, scan, sidecar
 from pymaild.store.index import SHIFT, Box
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Transaction:
         self._undo: list[Callable[[], None]] = []
         self._dead: dict[str, list[str]] = {}  # mailbox id -> names in its directory, removed after the commit
         self._dirty: set[str] = set()
-        self._committed = self._soiled = False
+        self._committed = self._soiled = self._journalled = False
         self._used: tuple[int, int] | None = None  # octets and messages of the account, with what came in here
 
     # ---- mailboxes
@@ -217,6 +217,17 @@ class Transaction:
             raise files.failed(error) from error
         self._undo.append(lambda: files.unlink(target))
 
+    def announce(self, lines: list[str]) -> None:
+        """What is about to be done to several files is done to all or to none of them, whoever dies: see journal.py."""
+        self.soil()
+        self._journalled = True
+        journal.write(self.root, lines)
+
+    def together(self, box: Box, count: int) -> None:
+        """So many messages are about to come into a mailbox, all or none."""
+        if count > 1:
+            self.announce(["\t".join(map(str, ("new", box.folder, box.mailbox_id, box.uidnext, box.uidnext + count - 1)))])
+
     def admit(self, octets: int, messages: int, limits: tuple[int, int]) -> None:
         """Raises OverQuota when so much more would be too much. No limits: nothing is asked."""
         if not limits[0] and not limits[1]:
@@ -288,6 +299,7 @@ class Transaction:
             self._settle(self._boxes[mailbox_id], trusted)
         for mailbox_id in self._dirty:
             index.update_box(self.db, self._boxes[mailbox_id])
+        self._end_journal()
         self.db.execute("COMMIT")
         self._committed = True
         self._undo.clear()
@@ -295,6 +307,11 @@ class Transaction:
             self._bury()
         if self._soiled:
             self.engine.lock.clean()
+
+    def _end_journal(self) -> None:
+        if self._journalled:
+            journal.end(self.root)
+            self._journalled = False
 
     def _settle(self, box: Box, trusted: bool) -> None:
         """Mark cur/ as known, if it was until we came, and flush it. A folder that loses files later is marked later."""
@@ -324,6 +341,7 @@ class Transaction:
                 step()
             for mailbox_id in self._trusted:  # a uid taken back is used again, so its file must be gone for good
                 files.sync_directory(self.cur(self._boxes[mailbox_id]))
+            self._end_journal()
         except (OSError, StoreError):
             return
         if self._soiled and not self._committed:

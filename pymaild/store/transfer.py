@@ -98,6 +98,8 @@ def _carry(tx: Transaction, source: Box, target: Box, found: list[File], moving:
         tx.touch(target)
     if found and moving:
         tx.touch(source)
+    if not moving:
+        tx.together(target, len(found))
     put = tx.rename if moving else tx.link
     for row in found:
         uid, unique, size, flags, keywords, others, date, _ = row

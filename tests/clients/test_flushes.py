@@ -20,7 +20,7 @@ from tests.clients.server import ANN, HOST, PASSWORD, Server, needs, wait_for
 pytestmark = pytest.mark.clients
 
 MESSAGES = 24
-_CALLS = "fsync,fdatasync,rename,renameat,renameat2,sendto,write"
+_CALLS = "fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,sendto,write"
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def test_no_250_before_the_flushes(server: Server, tmp_path: Path) -> None:
 def test_no_ok_before_the_flushes(server: Server, tmp_path: Path) -> None:
     """APPEND, STORE and EXPUNGE."""
     record = tmp_path / "record"
-    with imaplib.IMAP4(HOST, server.ports["imap"]) as client:
+    with imaplib.IMAP4(HOST, server.ports["imap"], timeout=30) as client:
         client.login(ANN, PASSWORD)
         client.select("Drafts")
         with traced(server, record):
@@ -145,3 +145,58 @@ def test_no_ok_before_the_flushes(server: Server, tmp_path: Path) -> None:
     last = [call for call in found if re.search(rf"fsync\(\d+<{re.escape(str(cur))}>\)", call.text)][-1]
     assert last.returned < first(found, r"sendto\(.*1 EXPUNGE.* OK ").began
     assert not list(cur.iterdir())
+
+
+def append_all(client: imaplib.IMAP4, mailbox: str, texts: list[bytes]) -> None:
+    """APPEND of several messages at once, which imaplib has no word for. RFC 3502 §6.3.11."""
+    client.send(
+        b"m APPEND %s" % mailbox.encode() + b"".join(b" {%d+}\r\n%s" % (len(text), text) for text in texts) + b"\r\n"
+    )
+    answered(client, b"m")
+
+
+def answered(client: imaplib.IMAP4, tag: bytes) -> None:
+    line = b""
+    while not line.startswith(tag + b" "):
+        line = client.readline()
+    assert line.startswith(tag + b" OK"), line
+
+
+def named(cur: Path, subject: str) -> str:
+    """The file of the message with this Subject."""
+    (name,) = (file.name for file in cur.iterdir() if f"Subject: {subject}\r\n".encode() in file.read_bytes())
+    return name
+
+
+def test_no_ok_before_all_of_several_are_flushed(server: Server, tmp_path: Path) -> None:
+    """APPEND of three messages, COPY of them, REPLACE of one."""
+    record, mail = tmp_path / "record", server.data / "mail" / "example.org" / "ann"
+    with imaplib.IMAP4(HOST, server.ports["imap"], timeout=30) as client:
+        client.login(ANN, PASSWORD)
+        client.select("Archive")
+        with traced(server, record):
+            append_all(client, "Archive", [f"Subject: part{number}\r\n\r\nhello\r\n".encode() for number in range(3)])
+            client.noop()
+            names = [named(mail / ".Archive" / "cur", f"part{number}") for number in range(3)]
+            client.copy("1:3", "Trash")
+            copies = [named(mail / ".Trash" / "cur", f"part{number}") for number in range(3)]
+            client.send(b"r REPLACE 3 Archive {24+}\r\nSubject: last\r\n\r\nhello\r\n\r\n")
+            answered(client, b"r")
+    found, cur = calls(record.read_text("utf-8", "replace")), mail / ".Archive" / "cur"
+    for name in names:
+        flushed_then_replied(found, cur, name, r"sendto\(.*m OK \[APPENDUID")
+    ended = [call for call in found if re.search(r'unlink\w*\(.*pymaild-journal"', call.text)]
+    assert len(ended) == 2, "one journal for APPEND, one for COPY"
+    for end, reply in zip(ended, (r"sendto\(.*m OK \[APPENDUID", r"sendto\(.* OK \[COPYUID"), strict=True):
+        assert (
+            first(found, rf"fsync\(\d+<{re.escape(str(mail))}>\)\s+= 0", end.returned).returned < first(found, reply).began
+        )
+    settled = first(found, rf"fsync\(\d+<{re.escape(str(mail / '.Trash' / 'cur'))}>\)\s+= 0")
+    assert len(copies) == 3 and settled.returned < first(found, r"sendto\(.* OK \[COPYUID").began
+    flushed_then_replied(found, cur, named(cur, "last"), r"sendto\(.*r OK")
+    removed = first(found, rf'unlink\w*\(.*"{re.escape(str(cur / names[2]))}"')
+    new = first(found, rf'rename\w*\(.*"{re.escape(str(cur / named(cur, "last")))}"')
+    kept = first(found, rf"fsync\(\d+<{re.escape(str(cur))}>\)\s+= 0", new.returned)
+    assert kept.returned < removed.began, "the old message went before the new one was durable"
+    gone = first(found, rf"fsync\(\d+<{re.escape(str(cur))}>\)\s+= 0", removed.returned)
+    assert gone.returned < first(found, r"sendto\(.*r OK").began

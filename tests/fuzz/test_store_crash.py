@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from pymaild.mailstore import AccountStore, Flag, FlagChange
+from pymaild.mailstore import AccountStore, Flag, FlagChange, Upload
 from tests.storing import ANN, memory, message, root, stores, truth
 
 CALLS = ["open", "write", "fsync", "rename", "replace", "link", "unlink", "utime", "mkdir", "pwrite"]
@@ -69,7 +69,7 @@ def prepare(directory: Path) -> None:
     """A few messages, two of them deleted, one with a keyword; closed cleanly."""
     store = stores(directory)
     account = store(ANN)
-    for name in ("Other", "Tree/Below"):
+    for name in ("Other", "Tree/Below", "Tree/Beside"):
         account.create(name)
     inbox = account.open("INBOX")
     for number in range(4):
@@ -98,9 +98,15 @@ def take_in(account: AccountStore, directory: Path) -> None:
     account.open("INBOX")
 
 
+ALL_OR_NONE = {"append all", "copy", "rename"}  # each changes several files, and is seen whole or not at all
+
 OPERATIONS: dict[str, Operation] = {
     "deliver": lambda account, _: account.deliver("INBOX", b"trace: x\r\n", io.BytesIO(message("new"))),
     "append": lambda account, _: account.open("Other").append(message("new"), 1, ["Fresh"], 1_000_000_000),
+    "append all": lambda account, _: account.open("Other").append_all(
+        [Upload(message(f"new {part}")) for part in range(3)]
+    ),
+    "replace": lambda account, _: account.open("INBOX").replace(2, Upload(message("new"), 1, ("Fresh",)), "Other"),
     "flags": lambda account, _: account.open("INBOX").change_flags([1, 2, 3], FlagChange.ADD, int(Flag.SEEN), ["Fresh"]),
     "copy": lambda account, _: account.open("INBOX").copy([1, 2, 3], "Other"),
     "move": lambda account, _: account.open("INBOX").move([1, 2, 3], "Other"),
@@ -152,6 +158,18 @@ def verify(before: All, after: All, now: All) -> None:
         assert {uid for uid in old.keys() & new.keys() if uid <= 4} <= messages.keys()
 
 
+def verify_whole(name: str, before: All, after: All, now: All) -> None:
+    """What makes one change of several files is done or not; REPLACE has the old, the new or both, never neither."""
+
+    def boxes(found: All) -> dict[str, Counter[bytes]]:
+        return {mailbox: contents({mailbox: messages}) for mailbox, messages in found.items()}
+
+    if name in ALL_OR_NONE:
+        assert boxes(now) in (boxes(before), boxes(after))
+    if name == "replace":
+        assert boxes(now) in (boxes(before), boxes(after)) or contents(now) == contents(before) | contents(after)
+
+
 def reopen(directory: Path, before: All, after: All, lost: bool) -> All:
     if lost:
         for suffix in ("", "-wal", "-shm"):
@@ -197,8 +215,8 @@ def die_everywhere(tmp_path: Path, name: str) -> None:
         directory = copied(origin, tmp_path / f"at{limit}")
         finished = run(directory, operation, limit)
         again = copied(directory, tmp_path / f"lost{limit}")
-        reopen(directory, before, after, lost=False)
-        reopen(again, before, after, lost=True)
+        for place, lost in ((directory, False), (again, True)):
+            verify_whole(name, before, after, reopen(place, before, after, lost))
         shutil.rmtree(directory)
         shutil.rmtree(again)
         if finished:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pymaild.store import Stores
+from tests import powercut
 from tests.powercut import Ledger
-from tests.storing import ANN, describe
 
 ROUNDS = 10
 
@@ -44,10 +43,7 @@ def test_one_of_two_is_killed(tmp_path: Path) -> None:
         workers[victim] = Worker(tmp_path, ledger)
     for worker in workers:
         worker.kill()
-    store = Stores(tmp_path, describe)
-    inbox = store(ANN).open("INBOX")
-    there = {row.uid: (inbox.read(row.uid), row.flags) for row in inbox.rows()}
+    powercut.check(tmp_path, ledger)
     assert len(ledger.delivered) > ROUNDS
-    assert ledger.problems(there) == []
-    assert store.check(ANN) == []
-    store.close()
+    assert len(ledger.groups) > ROUNDS
+    assert max(ledger.drafts.values()) > 0

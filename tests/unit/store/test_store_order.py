@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pymaild.mailstore import Flag, FlagChange, Mailbox
+from pymaild.mailstore import Flag, FlagChange, Mailbox, Upload
 from tests.storing import ANN, message, stores
 
 
@@ -61,7 +61,7 @@ def short(path: str) -> str:
     place = os.path.basename(parent)
     if place in {"tmp", "cur", "new"}:
         return f"{place}/*"
-    return "pymaild-mailbox" if name.startswith("pymaild-mailbox") else name
+    return next((known for known in ("pymaild-mailbox", "pymaild-journal") if name.startswith(known)), name)
 
 
 @pytest.fixture
@@ -108,13 +108,25 @@ def test_flags(recorder: Recorder, inbox: Mailbox) -> None:
     assert changing(calls) == ["rename cur/*", "rename cur/*", "fsync cur", "commit"]
 
 
+BEGIN = ["fsync pymaild-journal", "rename pymaild-journal", "fsync ann"]  # the journal of what is all or nothing
+END = ["unlink pymaild-journal", "fsync ann"]
+
+
+def test_several_messages_that_come_together(recorder: Recorder, inbox: Mailbox) -> None:
+    calls = recorder.during(lambda: inbox.append_all([Upload(message("d")), Upload(message("e"))]))
+    written, placed = ["fsync tmp/*"] * 2, ["rename cur/*"] * 2
+    assert changing(calls) == [*written, *BEGIN, *placed, "fsync cur", *END, "commit"]
+
+
+def test_replace_removes_the_old_message_after_the_commit(recorder: Recorder, inbox: Mailbox) -> None:
+    calls = recorder.during(lambda: inbox.replace(1, Upload(message("d")), "INBOX"))
+    assert changing(calls) == ["fsync tmp/*", "rename cur/*", "fsync cur", "commit", "unlink cur/*", "fsync cur"]
+
+
 def test_copy_and_move(recorder: Recorder, inbox: Mailbox) -> None:
-    assert changing(recorder.during(lambda: inbox.copy([1, 2], "Other"))) == [
-        "link cur/*",
-        "link cur/*",
-        "fsync cur",
-        "commit",
-    ]
+    assert changing(recorder.during(lambda: inbox.copy([1], "Other"))) == ["link cur/*", "fsync cur", "commit"]
+    calls = recorder.during(lambda: inbox.copy([1, 2], "Other"))
+    assert changing(calls) == [*BEGIN, "link cur/*", "link cur/*", "fsync cur", *END, "commit"]
     calls = recorder.during(lambda: inbox.move([1, 2], "Other"))
     assert changing(calls) == ["rename cur/*", "rename cur/*", "fsync cur", "fsync cur", "commit"]
 
@@ -123,6 +135,14 @@ def test_expunge_removes_after_the_commit_that_says_so(recorder: Recorder, inbox
     inbox.change_flags([1, 2], FlagChange.ADD, int(Flag.DELETED))
     calls = recorder.during(inbox.expunge)
     assert changing(calls) == ["fsync cur", "commit", "unlink cur/*", "unlink cur/*", "fsync cur"]
+
+
+def test_a_tree_is_renamed_under_a_journal(recorder: Recorder, tmp_path: Path, inbox: Mailbox) -> None:
+    account = stores(tmp_path)(ANN)
+    account.create("Tree/Below")
+    calls = changing(recorder.during(lambda: account.rename("Tree", "Wood")))
+    assert [call for call in calls if not call.startswith("fsync .")][-len(END) - 1 :] == [*END, "commit"]
+    assert calls.index(BEGIN[1]) < calls.index("rename .Wood") < calls.index("rename .Wood.Below") < calls.index(END[0])
 
 
 def test_messages_are_flushed_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
