@@ -53,6 +53,13 @@ SCHEMA = [
     INSERT INTO secret VALUES (randomblob(32));
     ALTER TABLE accounts ADD COLUMN scram TEXT
     """,
+    # Whose mailboxes an account, or "anyone", may have been given rights to: see shares.py.
+    """
+    CREATE TABLE shares (
+        identifier TEXT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (identifier, owner)
+    ) WITHOUT ROWID;
+    CREATE INDEX shares_of ON shares (owner)
+    """,
 ]
 
 Value = str | int | float | bytes | None

@@ -284,6 +284,7 @@ class Directory:
             connection.execute("DELETE FROM accounts WHERE address = ?", (key,))
             connection.execute("DELETE FROM aliases WHERE target = ?", (key,))
             connection.execute("DELETE FROM known_networks WHERE account = ?", (key,))
+            connection.execute("DELETE FROM shares WHERE ? IN (owner, identifier)", (key,))
             left = {str(alias) for (alias,) in connection.execute("SELECT DISTINCT alias FROM aliases")}
         return sorted(named - left)
 
