@@ -8,10 +8,10 @@ levels; "INBOX" is spelt in upper case. Every method that changes something retu
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntFlag
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from pymaild.status import MailError
 
@@ -140,8 +140,7 @@ class MailboxState:
     keywords_full: bool = False  # no new keyword can be defined
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What is known of a message without opening it."""
 
     uid: int

@@ -100,7 +100,7 @@ def replace(engine: Engine, source_id: str, uid: int, folder: tuple[str, str], u
                 raise MessageGone
             tx.admit(arrival.written.size - old[0][2], 0, arrival.limits)
             _insert(tx, arrival, admitted=True)
-            tx.doom(source, f"cur/{rows.file_name(old[0])}")
+            tx.doom(source, [f"cur/{rows.file_name(old[0])}"])
             tx.vanish(source, [uid])
     finally:
         _tidy([arrival])

@@ -13,10 +13,11 @@ What fails before 4 is undone; what dies before 4 is found by the next holder of
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ UID_BLOCK = 1000
 MODSEQ_BLOCK = 10_000
 MAX_UID = 0xFFFFFFFE
 MAX_KEYWORDS = len(files.KEYWORDS)
+SEEN, DELETED = int(Flag.SEEN), int(Flag.DELETED)  # numbers: counting them is what is done for each of very many messages
+_THESE = " WHERE key IN (SELECT value FROM json_each(?))"
 MAX_HISTORY = 200_000  # expunged uids remembered for each mailbox
 
 
@@ -66,6 +69,7 @@ class Transaction:
             self._boxes[mailbox_id] = box
             if box.recovering:
                 scan.take_in(self, box)
+                self._bumped.discard(box.mailbox_id)
         return box
 
     def named(self, name: str) -> Box:
@@ -189,9 +193,10 @@ class Transaction:
         self._trusted[box.mailbox_id] = settled
 
     def look(self, box: Box) -> None:
-        """Take in what other programs did, so that the rows say what the files say."""
+        """Take in what other programs did, so that the rows say what the files say. Our own change has another modseq."""
         if files.marked(self.cur(box)) != box.cur_mark:
             scan.take_in(self, box)
+            self._bumped.discard(box.mailbox_id)
 
     def undo(self, step: Callable[[], None]) -> None:
         """What to do if this transaction fails."""
@@ -206,6 +211,21 @@ class Transaction:
         except OSError as error:
             raise files.failed(error) from error
         self._undo.append(lambda: os.rename(target, source))
+
+    def rename_all(self, directory: str, names: Iterable[tuple[str, str]]) -> None:
+        """Rename files of a directory, and back if the transaction fails. Raises FileNotFoundError."""
+        done: list[tuple[str, str]] = []
+        self._undo.append(lambda: _back(done))
+        rename = os.rename
+        try:
+            for old, new in names:
+                pair = f"{directory}/{old}", f"{directory}/{new}"
+                rename(*pair)
+                done.append(pair)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise files.failed(error) from error
 
     def arrive(self, source: str, target: str) -> None:
         """A new message comes out of tmp/; it is removed if the transaction fails. Raises FileNotFoundError."""
@@ -249,10 +269,10 @@ class Transaction:
             raise files.failed(error) from error
         self._undo.append(lambda: files.unlink(target))
 
-    def doom(self, box: Box, name: str) -> None:
-        """Remove a file (a name within the mailbox's directory) once the commit says that it is dead."""
-        self._dead.setdefault(box.mailbox_id, []).append(name)
-        self.db.execute("INSERT OR IGNORE INTO doomed VALUES (?, ?)", (box.folder, name))
+    def doom(self, box: Box, names: Sequence[str]) -> None:
+        """Remove files (names within the mailbox's directory) once the commit says that they are dead."""
+        self._dead.setdefault(box.mailbox_id, []).extend(names)
+        self.db.executemany("INSERT OR IGNORE INTO doomed VALUES (?, ?)", [(box.folder, name) for name in names])
         self.touch(box)
 
     # ---- counters
@@ -261,21 +281,24 @@ class Transaction:
         """A message of these flags came (1) or went (-1)."""
         box.messages += sign
         box.size += sign * size
-        box.unseen += 0 if flags & Flag.SEEN else sign
-        box.deleted += sign if flags & Flag.DELETED else 0
+        box.unseen += 0 if flags & SEEN else sign
+        box.deleted += sign if flags & DELETED else 0
+        self.save(box)
+
+    def recount(self, box: Box, before: int, after: int, messages: int) -> None:
+        """So many messages have other flags now."""
+        box.unseen += messages * ((after & SEEN == 0) - (before & SEEN == 0))
+        box.deleted += messages * ((after & DELETED != 0) - (before & DELETED != 0))
         self.save(box)
 
     def vanish(self, box: Box, uids: Iterable[int]) -> None:
         """Forget the messages and remember that they are gone. RFC 7162 §3.2.10."""
-        modseq = self.modseq(box)
-        keys = [(box.first_key + uid,) for uid in uids]
-        for key in keys:
-            row = self.db.execute("SELECT flags, size FROM message WHERE key = ?", key).fetchone()
-            if row:
-                self.count(box, row[0], row[1], sign=-1)
+        modseq, keys = self.modseq(box), json.dumps([box.first_key + uid for uid in uids])
+        for flags, size in self.db.execute(f"SELECT flags, size FROM message{_THESE}", (keys,)):  # noqa: S608 - see below
+            self.count(box, flags, size, sign=-1)
         for table in index.TABLES:
-            self.db.executemany(f"DELETE FROM {table} WHERE key = ?", keys)  # noqa: S608 - names of ours
-        self.db.executemany("INSERT OR REPLACE INTO vanished VALUES (?, ?)", [(key, modseq) for (key,) in keys])
+            self.db.execute(f"DELETE FROM {table}{_THESE}", (keys,))  # noqa: S608 - names of ours
+        self.db.execute("INSERT OR REPLACE INTO vanished SELECT value, ? FROM json_each(?)", (modseq, keys))
         self._prune(box)
 
     def _prune(self, box: Box) -> None:
@@ -346,6 +369,11 @@ class Transaction:
             return
         if self._soiled and not self._committed:
             self.engine.lock.clean()
+
+
+def _back(done: list[tuple[str, str]]) -> None:
+    for old, new in reversed(done):
+        os.rename(new, old)
 
 
 def key_of(box: Box, uid: int) -> int:

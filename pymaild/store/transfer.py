@@ -15,6 +15,7 @@ from pymaild.store.rows import File
 if TYPE_CHECKING:
     from pymaild.store.transaction import Transaction
 
+DELETED = int(Flag.DELETED)
 Pairs = list[tuple[int, int]]
 
 
@@ -32,25 +33,23 @@ def change_flags(tx: Transaction, box: Box, uids: Sequence[int], wish: Wish) -> 
     """Rename each file, then say so in the index; rows of all that were asked for, and the uids left alone."""
     tx.look(box)
     mask = tx.mask(box, wish.keywords, define=wish.change is not FlagChange.REMOVE)
-    refused, updates = [], []
-    for row in rows.file_rows(tx.db, box, uids):
-        uid, _, size, flags, keywords, _, _, modseq = row
-        if wish.unchanged_since is not None and modseq > wish.unchanged_since:
-            refused.append(uid)
-            continue
-        after = _combined(wish, mask, flags, keywords)
-        if after == (flags, keywords):
-            continue
-        _rename(tx, box, row, after)
-        updates.append((*after, tx.modseq(box), box.first_key + uid))
-        tx.count(box, flags, size, sign=-1)
-        tx.count(box, after[0], size)
-    tx.db.executemany("UPDATE message SET flags = ?, keywords = ?, modseq = ? WHERE key = ?", updates)
-    done = set(uids).difference(refused)
+    found, refused = rows.file_rows(tx.db, box, uids), []
+    if wish.unchanged_since is not None:
+        refused = [row[0] for row in found if row[7] > wish.unchanged_since]
+        found = [row for row in found if row[7] <= wish.unchanged_since]
+    after = {before: _combined(wish, mask, *before) for before in {row[3:5] for row in found}}
+    changing = [row for row in found if after[row[3:5]] != row[3:5]]
+    if changing:
+        _rename(tx, box, changing, after)
+        _write(tx, box, changing, after)
+    done = set(uids).difference(refused) if refused else uids
     return rows.rows(tx.db, box, sorted(done)), refused
 
 
-def _combined(wish: Wish, mask: int, flags: int, keywords: int) -> tuple[int, int]:
+Marks = tuple[int, int]  # flags and keywords
+
+
+def _combined(wish: Wish, mask: int, flags: int, keywords: int) -> Marks:
     if wish.change is FlagChange.REPLACE:
         return int(wish.flags), mask
     if wish.change is FlagChange.ADD:
@@ -58,16 +57,30 @@ def _combined(wish: Wish, mask: int, flags: int, keywords: int) -> tuple[int, in
     return flags & ~wish.flags, keywords & ~mask
 
 
-def _rename(tx: Transaction, box: Box, row: File, after: tuple[int, int]) -> None:
-    """Give a message's file the name of its new flags; one that is gone is taken out by the next look."""
-    uid, unique, size, _, _, others, _, _ = row
+def _rename(tx: Transaction, box: Box, changing: Sequence[File], after: dict[Marks, Marks]) -> None:
+    """Give messages' files the names of their new flags; one that is gone is taken out by the next look."""
     tx.touch(box)
-    cur = tx.cur(box)
-    target = files.render(unique, size, uid, files.letters_of(*after, others))
+    letters = {
+        (*before, others): (files.letters_of(*before, others), files.letters_of(*after[before], others))
+        for before, others in {(row[3:5], row[5]) for row in changing}
+    }
+    fronts = ((files.render(row[1], row[2], row[0], ""), *letters[row[3:6]]) for row in changing)
     try:
-        tx.rename(f"{cur}/{rows.file_name(row)}", f"{cur}/{target}")
+        tx.rename_all(tx.cur(box), ((front + old, front + new) for front, old, new in fronts))
     except FileNotFoundError:
         raise MessageGone from None
+
+
+def _write(tx: Transaction, box: Box, changing: Sequence[File], after: dict[Marks, Marks]) -> None:
+    """All that change from the same flags to the same ones by one statement."""
+    modseq = tx.modseq(box)
+    alike: dict[Marks, list[File]] = {}
+    for row in changing:
+        alike.setdefault(row[3:5], []).append(row)
+    for before, some in alike.items():
+        sql = "UPDATE message SET flags = ?, keywords = ?, modseq = ? WHERE key IN (SELECT value FROM json_each(?))"
+        tx.db.execute(sql, (*after[before], modseq, rows.keys(box, [row[0] for row in some])))
+        tx.recount(box, before[0], after[before][0], len(some))
 
 
 def copy(tx: Transaction, source: Box, uids: Sequence[int], target: Box, limits: tuple[int, int]) -> tuple[int, Pairs]:
@@ -134,10 +147,9 @@ def expunge(tx: Transaction, box: Box, uids: Sequence[int] | None) -> list[int]:
     tx.look(box)
     if uids is None:
         sql = "SELECT key & 4294967295 FROM message WHERE key BETWEEN ? AND ? AND flags & ?"
-        uids = [uid for (uid,) in tx.db.execute(sql, (box.first_key, box.last_key, int(Flag.DELETED)))]
-    dead = [row for row in rows.file_rows(tx.db, box, uids) if row[3] & Flag.DELETED]
-    for row in dead:
-        tx.doom(box, f"cur/{rows.file_name(row)}")
+        uids = [uid for (uid,) in tx.db.execute(sql, (box.first_key, box.last_key, DELETED))]
+    dead = [row for row in rows.file_rows(tx.db, box, uids) if row[3] & DELETED]
     if dead:
+        tx.doom(box, [f"cur/{rows.file_name(row)}" for row in dead])
         tx.vanish(box, [row[0] for row in dead])
     return [row[0] for row in dead]
