@@ -75,8 +75,22 @@ class NotPermitted(StoreError):
     """The mailbox is one that may not be changed in this way (INBOX cannot be deleted)."""
 
 
+class AccessDenied(StoreError):
+    """Its owner has not given this account the right to do that. RFC 4314 §4."""
+
+    def __init__(self, text: str = "You do not have the right to do that: ask the mailbox's owner") -> None:
+        super().__init__("5.7.1", text)
+
+
 class LimitReached(StoreError):
     """Too many of something: mailboxes of an account, keywords of a mailbox."""
+
+
+class TooManyEntries(StoreError):
+    """There is no room for more metadata. RFC 5464 §4.3."""
+
+    def __init__(self) -> None:
+        super().__init__("5.0.0", "Too much is noted of this mailbox: remove something first")
 
 
 class OverQuota(StoreError):
@@ -121,6 +135,7 @@ class MailboxInfo:
     has_children: bool = False
     special_use: SpecialUse | None = None
     mailbox_id: str = ""  # outlives a rename; a level that is no mailbox has none
+    owner: str = ""  # whose it is, where it is another account's
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +192,26 @@ class Column(Enum):
 
 
 Describe = Callable[[bytes], dict[Column, bytes]]
+
+
+class Fact(Enum):
+    """What a Row says of a message, for those who ask about very many messages at once (see Table)."""
+
+    UID = "uid"
+    FLAGS = "flags"  # with the keywords; Table.labels says what a cell means
+    MODSEQ = "modseq"
+    SIZE = "size"
+    INTERNAL_DATE = "internal date"
+    SAVE_DATE = "save date"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Some messages column by column, each column in the order of `uids`. The cells of a Fact are digits."""
+
+    uids: list[int]  # rising
+    columns: dict[Fact | Column, list[bytes]]
+    labels: dict[bytes, tuple[int, frozenset[str]]]  # cell of Fact.FLAGS -> flags and keywords
 
 
 class OrderBy(Enum):
@@ -382,6 +417,14 @@ Query = (
 )
 
 
+# ---- rights to a mailbox, RFC 4314 §2.1: lookup, read, keep seen, write flags, insert, post, create below, delete the
+# mailbox, delete messages, expunge, administer
+
+ALL_RIGHTS: Final = "lrswipkxtea"
+ANYONE: Final = "anyone"  # the identifier of every account of the server
+OTHER_USERS: Final = "Other Users"  # the level below which the mailboxes of others are: Other Users/<address>/<name>
+
+
 # ---- what a store can be asked
 
 
@@ -395,6 +438,13 @@ class Mailbox(Protocol):
     @property
     def mailbox_id(self) -> str:
         """An id that outlives a rename (RFC 8474)."""
+
+    @property
+    def rights(self) -> str:
+        """What this account may do with it, of ALL_RIGHTS, in their order. RFC 4314 §2.1."""
+
+    def need(self, rights: str) -> None:
+        """Raises AccessDenied when one of these rights is missing, NoSuchMailbox when even lookup is. RFC 4314 §6."""
 
     def refresh(self) -> None:
         """Look at the Maildir: take in what other programs delivered, renamed or removed. Cheap when nothing moved."""
@@ -414,8 +464,14 @@ class Mailbox(Protocol):
     def columns(self, uids: Sequence[int], wanted: Sequence[Column]) -> Iterator[tuple[int, tuple[bytes, ...]]]:
         """What the index holds of each message, rendered first where it was not yet; by rising uid."""
 
+    def table(self, uids: Sequence[int], wanted: Sequence[Fact | Column]) -> Table:
+        """What is wanted of those messages (rising uids) that are there, rendered first where it was not yet."""
+
     def read(self, uid: int) -> bytes:
         """The whole message, exact. Raises MessageGone."""
+
+    def messages(self, uids: Sequence[int]) -> Iterator[bytes | None]:
+        """Each whole message, read when it is its turn; None: it is gone."""
 
     def digests(self, uids: Sequence[int]) -> dict[int, bytes]:
         """SHA-256 of each message that is there."""
@@ -503,6 +559,21 @@ class AccountStore(Protocol):
 
     def deliver(self, mailbox: str, trace: bytes, message: BinaryIO, flags: int = 0) -> int:
         """Append `trace` and then the whole of `message` to a mailbox; its uid. Raises as Mailbox.append."""
+
+    def acl(self, name: str) -> list[tuple[str, str]]:
+        """Identifiers and their rights, the owner first; "-" before one takes rights away. RFC 4314 §3.6."""
+
+    def change_acl(self, name: str, identifier: str, change: str, rights: str) -> None:
+        """Add ("+"), remove ("-") or replace ("") rights. Raises NotPermitted for the owner's and unknown identifiers."""
+
+    def required_rights(self, name: str, identifier: str) -> str:
+        """The rights an identifier always has to the mailbox: all, or none. RFC 4314 §3.7."""
+
+    def metadata(self, name: str) -> dict[str, bytes]:
+        """Entries and values of a mailbox, or of the server (""), as this account sees them. RFC 5464 §3.3."""
+
+    def set_metadata(self, name: str, changes: Mapping[str, bytes | None]) -> None:
+        """Set some entries; None removes one. All or none. Raises TooManyEntries, AccessDenied."""
 
 
 class ChangeFeed(Protocol):

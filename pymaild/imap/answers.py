@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from pymaild.dialogue import Then
@@ -99,10 +100,14 @@ def defined_flags(keywords: Iterable[str], more: Iterable[bytes] = ()) -> bytes:
 
 def internal_date(seconds: int) -> bytes:
     """As "17-Jul-1996 02:44:25 +0000", the day padded with a space. §9 (date-time)."""
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(max(seconds, _EARLIEST), _LATEST))
-    return b'"%2d-%s-%04d %02d:%02d:%02d +0000"' % (
-        at.day, MONTHS[at.month - 1].encode("ascii"), at.year, at.hour, at.minute, at.second,
-    )  # fmt: skip
+    day, second = divmod(min(max(seconds, _EARLIEST), _LATEST), 86_400)
+    return b'"%b %02d:%02d:%02d +0000"' % (_day(day), second // 3600, second // 60 % 60, second % 60)
+
+
+@lru_cache(maxsize=4096)
+def _day(day: int) -> bytes:
+    at = date(1970, 1, 1) + timedelta(days=day)
+    return b"%2d-%s-%04d" % (at.day, MONTHS[at.month - 1].encode("ascii"), at.year)
 
 
 _EARLIEST: Final = -62135596800  # year 1

@@ -1,124 +1,55 @@
-"""FETCH: the table of items, and how a message becomes one response. RFC 3501 §6.4.5, §7.4.2; BINARY: RFC 3516.
+"""FETCH: the table of items, and how messages become responses. RFC 3501 §6.4.5, §7.4.2; BINARY: RFC 3516.
 
-An item knows what it needs: nothing but the Row, a Column of the index, or the message itself. Rows and columns are
-asked for in batches, messages one at a time, and every response is sent before the next is made: memory holds one
+An item knows its name, what it wants of the index, and how its cells are made (cells.py). Messages are answered in batches:
+one table of the index for all of them, a column for each item, and the rows of it are the responses. Where an item needs
+the messages themselves they are read one at a time, and every response is sent before the next is made: memory holds one
 message, however many are fetched.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pymaild.imap.answers import flags_list, internal_date
+from pymaild.imap import cells
+from pymaild.imap.cells import Batch, Cell, Make, Slice, email_id
 from pymaild.imap.errors import Bad
 from pymaild.imap.esearch import Page, page
 from pymaild.imap.grammar import Parser
 from pymaild.imap.resync import modseq
 from pymaild.imap.section import Section, binary_section, section
-from pymaild.imap.values import string
 from pymaild.imap.view import View
-from pymaild.mailstore import Column, Flag, FlagChange, Mailbox, MessageGone, Row
+from pymaild.mailstore import Column, Fact, Flag, FlagChange
+
+__all__ = ["Modifiers", "Responses", "email_id", "fetch_items", "fetch_modifiers", "responses"]
 
 BATCH: Final = 200
-NO_NUL: Final = b"\x80"  # stands for a NUL, which a literal cannot have: RFC 3501 §9 (CHAR8); Dovecot sends the same
-Pieces = list[bytes]
+LIGHT_BATCH: Final = 2000  # of messages of whom only a few numbers are told
 Responses = Generator[bytes, None, bool]
-
-
-@dataclass(slots=True)
-class Fetched:
-    """One message while its response is made."""
-
-    row: Row
-    recent: bool
-    condstore: bool
-    columns: dict[Column, bytes]
-    mailbox: Mailbox
-    digest: bytes = b""
-    _message: bytes | None = None
-
-    @property
-    def message(self) -> bytes:
-        """The whole message, read once."""
-        if self._message is None:
-            self._message = self.mailbox.read(self.row.uid)
-        return self._message
-
-    @property
-    def header(self) -> bytes:
-        """The header block, from the index if it is there."""
-        return self.columns.get(Column.HEADER) or self.message
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing to fetch."""
 
-    pieces: Callable[[Fetched], Pieces]
-    column: Column | None = None
+    name: bytes
+    cells: Make
+    wants: Fact | Column | None = None
     sees: bool = False  # fetching it sets \\Seen
+    reads: bool = False  # it needs the messages themselves
     digest: bool = False  # it is made of the message's SHA-256
 
 
-def _flags(fetched: Fetched) -> Pieces:
-    return [b"FLAGS " + flags_list(fetched.row.flags, fetched.row.keywords, fetched.recent)]
+def _plain(name: bytes, wants: Fact | Column) -> Item:
+    return Item(name, cells.plain(wants), wants)
 
 
-def _modseq(fetched: Fetched) -> Pieces:
-    return [b"MODSEQ (%d)" % fetched.row.modseq]
-
-
-def _save_date(fetched: Fetched) -> Pieces:
-    saved = fetched.row.save_date
-    return [b"SAVEDATE " + (internal_date(saved) if saved else b"NIL")]
-
-
-def _email_id(fetched: Fetched) -> Pieces:
-    return [b"EMAILID (%s)" % email_id(fetched.digest).encode("ascii") if fetched.digest else b"EMAILID NIL"]
-
-
-def email_id(digest: bytes) -> str:
-    """The same for every copy of a message: it is made of its SHA-256. RFC 8474 §5.1."""
-    return "M" + digest[:20].hex()
-
-
-def _preview(args: Parser) -> Item:
-    """PREVIEW, or PREVIEW (LAZY): it is in the index, so the lazy one is no different. RFC 8970 §3."""
-    args.accept(b" (LAZY)")
-    return Item(lambda fetched: [b"PREVIEW " + _preview_text(fetched.columns[Column.SUMMARY])], Column.SUMMARY)
-
-
-def _preview_text(summary: bytes) -> bytes:
-    text: str = json.loads(summary)["preview"] if summary else ""
-    return string(text.encode("utf-8", "replace"))
-
-
-def _column(name: bytes, column: Column) -> Item:
-    return Item(lambda fetched: [name + b" " + fetched.columns[column]], column)
-
-
-def _literal(label: bytes, octets: bytes | None, binary: bool = False) -> Pieces:
-    """An nstring that is never quoted: header fields and bodies hold anything. §4.3, RFC 3516 §4.2 (literal8)."""
-    if octets is None:
-        return [label + b" NIL"]
-    if not binary:
-        octets = octets.replace(b"\0", NO_NUL)
-    return [b"%s %s{%d}\r\n" % (label, b"~" if b"\0" in octets else b"", len(octets)), octets]
-
-
-def _section_item(label: bytes, wanted: Section, sees: bool, start: int | None = None, count: int = 0) -> Item:
+def _section_item(name: bytes, wanted: Section, sees: bool, part: Slice | None = None) -> Item:
     """BODY[...]<start>: the octets, or a slice of them. §6.4.5."""
-
-    def pieces(fetched: Fetched) -> Pieces:
-        octets = wanted.octets(fetched.header if wanted.header_only else fetched.message)
-        if start is not None and octets is not None:
-            octets = octets[start : start + count]
-        return _literal(label, octets, wanted.decoded)
-
-    return Item(pieces, Column.HEADER if wanted.header_only else None, sees)
+    if wanted.header_only:
+        return Item(name, cells.header_sections(wanted, part), Column.HEADER, sees)
+    return Item(name, cells.sections(wanted, part), sees=sees, reads=True)
 
 
 # ---- reading the items
@@ -130,36 +61,40 @@ def _body(args: Parser) -> Item:
     if args.peek() != b"[":
         if peek:
             raise Bad("Expected a section in brackets after BODY.PEEK")
-        return _column(b"BODY", Column.BODY)
+        return _plain(b"BODY", Column.BODY)
     wanted, label = section(args)
-    start, count = _partial(args)
-    suffix = b"" if start is None else b"<%d>" % start
-    return _section_item(b"BODY[%s]%s" % (label, suffix), wanted, not peek, start, count)
+    part, suffix = _partial(args)
+    return _section_item(b"BODY[%b]%b" % (label, suffix), wanted, not peek, part)
 
 
 def _binary(args: Parser) -> Item:
     """BINARY[1.2]<partial>, BINARY.PEEK[...], BINARY.SIZE[1.2]. RFC 3516 §4.2."""
     if args.accept(b".SIZE"):
         wanted, label = binary_section(args)
-        return Item(lambda fetched: [b"BINARY.SIZE[%s] %d" % (label, len(wanted.octets(fetched.message) or b""))])
+        return Item(b"BINARY.SIZE[%b]" % label, cells.binary_sizes(wanted), reads=True)
     peek = args.accept(b".PEEK")
     wanted, label = binary_section(args)
-    start, count = _partial(args)
-    suffix = b"" if start is None else b"<%d>" % start
-    return _section_item(b"BINARY[%s]%s" % (label, suffix), wanted, not peek, start, count)
+    part, suffix = _partial(args)
+    return _section_item(b"BINARY[%b]%b" % (label, suffix), wanted, not peek, part)
 
 
-def _partial(args: Parser) -> tuple[int | None, int]:
-    """<start.count>; nothing: all of it. §6.4.5."""
+def _partial(args: Parser) -> tuple[Slice | None, bytes]:
+    """<start.count>, and how the answer repeats it; nothing: all of it. §6.4.5."""
     if not args.accept(b"<"):
-        return None, 0
+        return None, b""
     start = args.number("the first octet")
     args.expect(b".", "a dot and the number of octets")
     count = args.number("the number of octets")
     if not count:
         raise Bad("Expected at least one octet in the partial")
     args.expect(b">", ">")
-    return start, count
+    return Slice(start, count), b"<%d>" % start
+
+
+def _preview(args: Parser) -> Item:
+    """PREVIEW, or PREVIEW (LAZY): it is in the index, so the lazy one is no different. RFC 8970 §3."""
+    args.accept(b" (LAZY)")
+    return Item(b"PREVIEW", cells.previews, Column.SUMMARY)
 
 
 def _fixed(item: Item) -> Callable[[Parser], Item]:
@@ -170,18 +105,20 @@ def _whole(name: bytes, wanted: Section, sees: bool) -> Callable[[Parser], Item]
     return _fixed(_section_item(name, wanted, sees))
 
 
+FLAGS: Final = Item(b"FLAGS", cells.flags, Fact.FLAGS)
+MODSEQ: Final = Item(b"MODSEQ", cells.modseqs, Fact.MODSEQ)
 ITEMS: Final[dict[str, Callable[[Parser], Item]]] = {
-    "FLAGS": _fixed(Item(_flags)),
-    "UID": _fixed(Item(lambda fetched: [b"UID %d" % fetched.row.uid])),
-    "INTERNALDATE": _fixed(Item(lambda fetched: [b"INTERNALDATE " + internal_date(fetched.row.internal_date)])),
-    "RFC822.SIZE": _fixed(Item(lambda fetched: [b"RFC822.SIZE %d" % fetched.row.size])),
-    "MODSEQ": _fixed(Item(_modseq)),
-    "SAVEDATE": _fixed(Item(_save_date)),  # RFC 8514 §4.3
-    "EMAILID": _fixed(Item(_email_id, digest=True)),  # RFC 8474 §5.1
-    "THREADID": _fixed(Item(lambda fetched: [b"THREADID NIL"])),  # RFC 8474 §5.2
+    "FLAGS": _fixed(FLAGS),
+    "UID": _fixed(_plain(b"UID", Fact.UID)),
+    "INTERNALDATE": _fixed(Item(b"INTERNALDATE", cells.internal_dates, Fact.INTERNAL_DATE)),
+    "RFC822.SIZE": _fixed(_plain(b"RFC822.SIZE", Fact.SIZE)),
+    "MODSEQ": _fixed(MODSEQ),
+    "SAVEDATE": _fixed(Item(b"SAVEDATE", cells.save_dates, Fact.SAVE_DATE)),  # RFC 8514 §4.3
+    "EMAILID": _fixed(Item(b"EMAILID", cells.email_ids, digest=True)),  # RFC 8474 §5.1
+    "THREADID": _fixed(Item(b"THREADID", cells.thread_ids)),  # RFC 8474 §5.2
     "PREVIEW": _preview,
-    "ENVELOPE": _fixed(_column(b"ENVELOPE", Column.ENVELOPE)),
-    "BODYSTRUCTURE": _fixed(_column(b"BODYSTRUCTURE", Column.BODYSTRUCTURE)),
+    "ENVELOPE": _fixed(_plain(b"ENVELOPE", Column.ENVELOPE)),
+    "BODYSTRUCTURE": _fixed(_plain(b"BODYSTRUCTURE", Column.BODYSTRUCTURE)),
     "BODY": _body,
     "BINARY": _binary,
     "RFC822": _whole(b"RFC822", Section(), sees=True),
@@ -203,14 +140,21 @@ class Items:
     names: set[str] = field(default_factory=set)
 
     @property
-    def columns(self) -> list[Column]:
+    def wants(self) -> list[Fact | Column]:
         """What the index is asked for."""
-        return list({item.column: None for item in self.items if item.column is not None})
+        return list({item.wants: None for item in self.items if item.wants is not None})
 
     @property
-    def digest(self) -> bool:
-        """Whether the messages' checksums are needed."""
-        return any(item.digest for item in self.items)
+    def template(self) -> bytes:
+        """A response, with places for its number and its cells."""
+        names = b" ".join(item.name.replace(b"%", b"%%") + b" %b" for item in self.items)
+        return b"* %d FETCH (" + names + b")\r\n"
+
+    @property
+    def batch(self) -> int:
+        """How many messages are answered at a time."""
+        heavy = any(item.reads or item.digest or isinstance(item.wants, Column) for item in self.items)
+        return BATCH if heavy else LIGHT_BATCH
 
     @property
     def sees(self) -> bool:
@@ -294,57 +238,71 @@ def _take(args: Parser, found: Items, macros: bool = False) -> None:
 # ---- answering
 
 
-def responses(view: View, uids: Sequence[int], items: Items) -> Responses:
-    """A FETCH response for each message, as pieces to send; returns whether one of the messages is gone."""
-    gone = False
-    for start in range(0, len(uids), BATCH):
-        batch = uids[start : start + BATCH]
-        rows = {row.uid: row for row in view.mailbox.rows(batch)}
-        seen = _see(view, rows, items)
-        wanted = items.columns
-        digests = view.mailbox.digests(batch) if items.digest else {}
-        columns = dict(view.mailbox.columns(batch, wanted)) if wanted else {}
-        for uid in batch:
-            row = rows.get(uid)
-            if row is None or (wanted and uid not in columns):
-                gone = True
-                continue
-            values = dict(zip(wanted, columns.get(uid, ()), strict=True))
-            try:
-                fetched = Fetched(row, view.is_recent(uid), view.condstore, values, view.mailbox, digests.get(uid, b""))
-                line = _response(fetched, items, uid in seen)
-            except MessageGone:
-                gone = True
-                continue
-            yield b"* %d FETCH (" % view.number(uid)
-            yield from line
-            yield b")\r\n"
+def responses(view: View, uids: Sequence[int], items: Items, peek: bool = False) -> Responses:
+    """A FETCH response for each message, as pieces to send; returns whether one of the messages is gone.
+
+    With `peek` nothing counts as read.
+    """
+    gone, size = False, items.batch
+    for start in range(0, len(uids), size):
+        batch = uids[start : start + size]
+        seen = set() if peek else _see(view, batch, items)
+        gone |= yield from _answer(view, batch, Items(items.items + _told(view, items)) if seen else items, seen, items)
     return gone
 
 
-def _response(fetched: Fetched, items: Items, seen: bool) -> Pieces:
-    """All items with spaces between; FLAGS too when \\Seen was set by this, §6.4.5, and MODSEQ, RFC 7162 §3.1.4.2."""
-    line: Pieces = []
-    for item in items.items:
-        line += item.pieces(fetched)
-        line.append(b" ")
-    if seen and "FLAGS" not in items.names:
-        line += [*_flags(fetched), b" "]
-    if seen and fetched.condstore and "MODSEQ" not in items.names:
-        line += [*_modseq(fetched), b" "]
-    line.pop()
-    return line
+def _answer(view: View, uids: Sequence[int], items: Items, seen: set[int], unseen: Items) -> Responses:
+    """One batch; of the messages that are in `seen` the items are told, of the others those of `unseen`."""
+    table = view.mailbox.table(uids, items.wants)
+    digests = view.mailbox.digests(uids) if any(item.digest for item in items.items) else {}
+    batch = Batch(view, table, digests)
+    columns = [item.cells(batch) for item in items.items]
+    numbers = view.numbers(table.uids)
+    lost = len(table.uids) < len(uids)
+    if not batch.one_by_one and not seen:
+        yield b"".join(map(items.template.__mod__, zip(numbers, *columns, strict=True)))
+        return lost
+    few, many = _names(unseen), _names(items)
+    for uid, number, *row in zip(table.uids, numbers, *columns, strict=True):
+        if None in row:
+            lost = True
+        else:
+            yield b"* %d FETCH" % number
+            yield from _pieces(many if uid in seen else few, row)
+    return lost
 
 
-def _see(view: View, rows: dict[int, Row], items: Items) -> set[int]:
-    """Set \\Seen on the messages that are read now; the rows as they are then, and the uids it was set on."""
+def _names(items: Items) -> list[bytes]:
+    """What stands before each cell."""
+    return [(b" " if at else b" (") + item.name + b" " for at, item in enumerate(items.items)]
+
+
+def _pieces(names: Sequence[bytes], row: Iterable[Cell]) -> Iterator[bytes]:
+    """A response from its number on; large cells are handed on as they are."""
+    for name, cell in zip(names, row, strict=False):
+        yield name
+        if isinstance(cell, tuple):
+            yield from cell
+        else:
+            yield cell
+    yield b")\r\n"
+
+
+def _told(view: View, items: Items) -> list[Item]:
+    """What is told besides when a FETCH has set \\Seen: FLAGS, §6.4.5, and MODSEQ, RFC 7162 §3.1.4.2."""
+    more = [] if "FLAGS" in items.names else [FLAGS]
+    return [*more, MODSEQ] if view.condstore and "MODSEQ" not in items.names else more
+
+
+def _see(view: View, uids: Sequence[int], items: Items) -> set[int]:
+    """Set \\Seen on the messages that are read now; the uids it was set on."""
     if not items.sees or view.read_only:
         return set()
-    unseen = [uid for uid, row in rows.items() if not row.flags & Flag.SEEN]
+    table = view.mailbox.table(uids, [Fact.FLAGS])
+    cells_of = zip(table.uids, table.columns[Fact.FLAGS], strict=True)
+    unseen = [uid for uid, cell in cells_of if not table.labels[cell][0] & Flag.SEEN]
     if not unseen:
         return set()
     changed, _ = view.mailbox.change_flags(unseen, FlagChange.ADD, Flag.SEEN)
-    for row in changed:
-        rows[row.uid] = row
-        view.told[row.uid] = row.modseq
+    view.told.update((row.uid, row.modseq) for row in changed)
     return {row.uid for row in changed}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,12 @@ class Section:
         root = structure.scan(message)
         part = sections.find(root, ".".join(map(str, self.path)))
         return None if part is None else self._part(message, part)
+
+    def picker(self) -> Callable[[bytes], bytes]:
+        """What makes the octets of a header block, where that is enough; to be used for many."""
+        if self.what == "HEADER":
+            return lambda header: header
+        return sections.picker(self.names, negate=self.what == "HEADER.FIELDS.NOT")
 
     def _whole(self, message: bytes) -> bytes:
         """Of the message itself; its structure is not needed for that, and a header block alone will do for HEADER."""

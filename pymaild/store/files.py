@@ -19,6 +19,7 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +32,7 @@ _LETTERS = {"D": Flag.DRAFT, "F": Flag.FLAGGED, "R": Flag.ANSWERED, "S": Flag.SE
 _NAME = re.compile(r"(?P<unique>[^,:/]+)(?P<fields>(?:,[^,:/]*)*)(?::2,(?P<letters>[^:/]*))?\Z")
 _FIELD = re.compile(r",(S|U)=([0-9]{1,18})(?![^,])")
 _CHUNK = 1 << 20
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 SHA_LETTERS = 26
 
 
@@ -250,7 +252,7 @@ def replace(path: Path, content: bytes) -> None:
 def read(path: str) -> bytes:
     """The content of a message file: a regular file, no link. Raises FileNotFoundError, StorageFailed."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, _READ)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -264,6 +266,37 @@ def read(path: str) -> bytes:
         raise failed(error) from error
     finally:
         os.close(handle)
+
+
+class Folder:
+    """A directory held open to read many files in it: each is found by its name alone."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._handle = -1
+
+    def __enter__(self) -> Folder:
+        with suppress(OSError):  # it was moved away: nothing is found in it then
+            self._handle = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+
+    def read(self, name: str, size: int) -> bytes | None:
+        """What is in a file of this size; None: something is not as expected, and who asks has to look."""
+        try:
+            handle = os.open(name, _READ, dir_fd=self._handle)
+        except OSError:
+            return None
+        try:
+            content = os.read(handle, size + 1)
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
+        return content if len(content) == size else None
 
 
 # ---- the mark: how a change by another program is told from our own

@@ -14,6 +14,7 @@ from pymaild.mailstore import (
     Changes,
     Column,
     Describe,
+    Fact,
     FlagChange,
     MailboxState,
     MessageGone,
@@ -22,12 +23,14 @@ from pymaild.mailstore import (
     Query,
     Row,
     StorageFailed,
+    Table,
     Upload,
 )
-from pymaild.store import delivery, files, find, fulltext, index, names, rows, scan, transfer
+from pymaild.store import delivery, files, find, fulltext, index, names, rows, scan, tables, transfer
 from pymaild.store.engine import Engine
 from pymaild.store.find import RowKey
 from pymaild.store.index import Box
+from pymaild.store.rows import File
 
 if TYPE_CHECKING:
     from pymaild.search.words import Piece, Words
@@ -124,20 +127,47 @@ class OpenMailbox:
         """What changed after a modseq."""
         return self._ask(lambda db, box: rows.changes(db, box, since))
 
+    def table(self, uids: Sequence[int], wanted: Sequence[Fact | Column]) -> Table:
+        """Some messages column by column, rendered first where they were not yet."""
+        found, missing = self._ask(lambda db, box: tables.table(db, box, uids, wanted))
+        if missing and self.render(missing):
+            found, _ = self._ask(lambda db, box: tables.table(db, box, uids, wanted))
+        return found
+
     # ---- contents
 
     def read(self, uid: int) -> bytes:
         """The whole message, exact."""
         for _ in range(_TRIES):
-            found = self._ask(lambda db, box: [(box.folder, row) for row in rows.file_rows(db, box, [uid])])
+            folder, found = self._files([uid])
             if not found:
                 raise MessageGone
-            folder, row = found[0]
             try:
-                return files.read(os.path.join(self._engine.root, folder, "cur", rows.file_name(row)))
+                return files.read(os.path.join(self._engine.root, folder, "cur", rows.file_name(found[0])))
             except FileNotFoundError:
                 self._look()
         raise MessageGone
+
+    def messages(self, uids: Sequence[int]) -> Iterator[bytes | None]:
+        """Each whole message; the files of many are asked for at once."""
+        for start in range(0, len(uids), _BATCH):
+            batch = uids[start : start + _BATCH]
+            folder, found = self._files(batch)
+            there = {row[0]: row for row in found}
+            with files.Folder(os.path.join(self._engine.root, folder, "cur")) as cur:
+                for uid in batch:
+                    row = there.get(uid)
+                    content = cur.read(rows.file_name(row), row[2]) if row else None
+                    yield self._found(uid) if content is None else content
+
+    def _files(self, uids: Sequence[int]) -> tuple[str, list[File]]:
+        return self._ask(lambda db, box: (box.folder, rows.file_rows(db, box, uids)))
+
+    def _found(self, uid: int) -> bytes | None:
+        try:
+            return self.read(uid)
+        except MessageGone:
+            return None
 
     def columns(self, uids: Sequence[int], wanted: Sequence[Column]) -> Iterator[tuple[int, tuple[bytes, ...]]]:
         """What the index holds of each message, rendered first where it was not yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from pymaild.imap import Limits, Session
 from pymaild.imap.answers import BLOCK, blocks, internal_date
 from pymaild.imap.errors import Bad
 from pymaild.imap.section import Section
-from pymaild.mailstore import MessageGone, SpecialUse, StorageFailed
+from pymaild.mailstore import SpecialUse, StorageFailed
 from tests.imap_world import Backend, World
 
 
@@ -150,14 +150,12 @@ def test_bad_commands_are_counted_in_a_row(world: World) -> None:
 def test_a_message_that_vanishes_while_it_is_read_is_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     line = Line(world.session())
     mailbox = line.session.selected.mailbox
-    read = mailbox.read
+    messages = mailbox.messages
 
-    def gone(uid: int) -> bytes:
-        if uid == 2:
-            raise MessageGone
-        return read(uid)
+    def gone(uids: Sequence[int]) -> Iterator[bytes | None]:
+        return (None if uid == 2 else message for uid, message in zip(uids, messages(uids), strict=True))
 
-    monkeypatch.setattr(mailbox, "read", gone)
+    monkeypatch.setattr(mailbox, "messages", gone)
     said = line.say(b"a FETCH 1:3 BODY.PEEK[TEXT]")
     assert said.count(b" FETCH (") == 2
     assert said.endswith(b"a OK [EXPUNGEISSUED] Some of the messages are gone: another session expunged them\r\n")
@@ -171,7 +169,7 @@ def test_a_disk_that_fails_gives_a_no_and_then_a_bye(world: World, monkeypatch: 
     def fails(*_: object) -> bytes:
         raise StorageFailed
 
-    monkeypatch.setattr(mailbox, "read", fails)
+    monkeypatch.setattr(mailbox, "messages", fails)
     assert b"a NO [UNAVAILABLE]" in line.say(b"a FETCH 1 BODY.PEEK[TEXT]")
     monkeypatch.setattr(mailbox, "changes", fails)
     assert line.say(b"b NOOP") == b"* BYE The server could not store or read the message: try again later\r\n"

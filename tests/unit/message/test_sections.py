@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pymaild.message import sections
+from pymaild.message import fields, sections
 from pymaild.message.structure import scan, walk
 
 EXAMPLE = b"\r\n".join(
@@ -118,3 +120,22 @@ def test_dump_and_load() -> None:
     assert sections.dump(sections.load_parts(data)) == data
     pairs = zip(walk(ROOT), walk(sections.load_parts(data)), strict=True)
     assert all((a.header_start, a.body_start, a.body_end) == (b.header_start, b.body_start, b.body_end) for a, b in pairs)
+
+
+LINES = st.sampled_from(
+    (b"From: a", b"from : b", b"FROM\t\r", b"From", b"Fromage: c", b" folded: From: d", b"\tTo: e", b"To:f", b"To::", b":", b"\r", b"X: \0")
+)  # fmt: skip
+HEADERS = st.lists(st.tuples(LINES, st.sampled_from((b"\r\n", b"\n"))), max_size=8).map(
+    lambda lines: b"".join(line + end for line, end in lines)
+)
+NAMES = st.lists(
+    st.sampled_from(("From", "TO", "x", ":", "From:", " From", "To ", "\u00fc", "F.*")), min_size=1, max_size=4
+)
+
+
+@settings(derandomize=True, max_examples=500, deadline=None)
+@given(HEADERS, st.sampled_from((b"", b"\r\n", b"\n", b"From: no end")), NAMES, st.booleans())
+def test_a_picker_is_a_filter_for_many_headers(lines: bytes, end: bytes, names: list[str], negate: bool) -> None:
+    message = lines + end
+    header = message[: fields.header_end(message)]
+    assert sections.picker(names, negate)(header) == sections.filter_fields(header, names, negate)
