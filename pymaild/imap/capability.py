@@ -68,6 +68,7 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "MULTIAPPEND": _logged_in,  # RFC 3502
     "CATENATE": _logged_in,  # RFC 4469
     "REPLACE": _logged_in,  # RFC 8508
+    "UTF8=ACCEPT": _logged_in,  # RFC 9755
     "CONDSTORE": _logged_in,  # RFC 7162 §3.1
     "QRESYNC": _logged_in,  # RFC 7162 §3.2
     "SAVEDATE": _logged_in,  # RFC 8514

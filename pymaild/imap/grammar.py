@@ -37,7 +37,7 @@ class Parser:
     """One command: its lines, and between two lines a literal."""
 
     def __init__(self, texts: Sequence[bytes], literals: Sequence[Literal], utf8: bool = False) -> None:
-        self.utf8 = utf8  # mailbox names come in UTF-8
+        self.utf8 = utf8  # mailbox names and quoted strings come in UTF-8
         self.typed = ""  # the mailbox name that was read last, as the client wrote it
         self._texts = texts
         self._literals = literals
@@ -132,10 +132,15 @@ class Parser:
         return self._take(_ASTRING, what)
 
     def string(self, what: str) -> bytes:
-        """A quoted string or a literal. UTF-8 between quotes is tolerated: who needs ASCII checks it. §4.3."""
+        """A quoted string or a literal. UTF-8 between quotes is tolerated: who needs ASCII checks it. §4.3.
+
+        From a client that has said it speaks UTF-8, nothing else is taken: RFC 9755 §3.
+        """
         if self.at_literal:
             return self._literal(what)
         quoted = self._take(_QUOTED, what)[1:-1]
+        if self.utf8 and not quoted.isascii() and not _is_utf8(quoted):
+            raise Bad(f"Expected {what} in UTF-8")
         return re.sub(rb"\\(.)", rb"\1", quoted) if b"\\" in quoted else quoted
 
     def nstring(self, what: str) -> bytes | None:
@@ -228,6 +233,14 @@ class Parser:
                 raise Bad(f"Expected at most {limit} entries in a list")
             found.append(item())
         return found
+
+
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _month(name: str) -> int:

@@ -40,9 +40,9 @@ def decode(wire: bytes, utf8: bool = False) -> str:
 def typed(wire: bytes, utf8: bool = False) -> str:
     """Modified UTF-7 to Unicode; only the one right spelling of a name is taken, so `&AC8-` is no hidden "/".
 
-    After ENABLE IMAP4rev2 or UTF8=ACCEPT names are UTF-8. RFC 9051 §5.1, RFC 9755 §3.
+    After ENABLE IMAP4rev2 or UTF8=ACCEPT names are UTF-8, and so is what can be nothing else. RFC 9051 §5.1, RFC 9755 §3.
     """
-    if utf8:
+    if utf8 or not wire.isascii():
         return _utf8(wire)
     try:
         text = wire.decode("ascii")

@@ -93,6 +93,8 @@ def program(reading: Program) -> Query:
     """[CHARSET SP astring SP] search-key *(SP search-key), to the end of the command. §9 (search)."""
     args = reading.args
     if args.accept(b"CHARSET "):
+        if "UTF8=ACCEPT" in reading.view.enabled:
+            raise Bad("Expected no CHARSET: after ENABLE UTF8=ACCEPT every string is in UTF-8")  # RFC 9755 §3
         reading.charset = charset(args)
         args.space("a search key")
     query = _keys(reading)

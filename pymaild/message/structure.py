@@ -57,6 +57,14 @@ class Part:
         return self.type == "multipart"
 
     @property
+    def holds_message(self) -> bool:
+        """Whether there is a message inside: message/rfc822, or message/global that is not encoded. RFC 6532 §3.7."""
+        if self.type != "message":
+            return False
+        plain = (self.encoding or b"7bit").lower() in (b"7bit", b"8bit", b"binary")
+        return self.subtype == "rfc822" or (self.subtype == "global" and plain)
+
+    @property
     def message(self) -> Part | None:
         """The message inside a message/rfc822."""
         return self.children[0] if self.children and not self.is_multipart else None
@@ -115,7 +123,7 @@ class _Scanner:
             if inner is not None:
                 return inner
             return self._after(self._find(part.body_start, len(self.message)))
-        elif (part.type, part.subtype) == ("message", "rfc822"):
+        elif part.holds_message:
             part.children.append(Part(line, line, line))
         return self._after(line)
 
@@ -154,7 +162,7 @@ class _Scanner:
             elif boundary:
                 self.boundaries.append((boundary, len(self.open) - 1))
                 self._boundaries_changed()
-        elif (part.type, part.subtype) == ("message", "rfc822"):
+        elif part.holds_message:
             if deep:
                 part.type, part.subtype = "application", "octet-stream"
             else:

@@ -54,8 +54,6 @@ STATUS_ITEMS: Final[dict[str, Callable[[Asked], int | str]]] = {
     "MAILBOXID": lambda asked: f"({asked.mailbox.mailbox_id})",  # RFC 8474 §4.3
     "APPENDLIMIT": _append_limit,
 }
-# Extensions that change what the server says of its own accord, as they are spelt. RFC 5161 §3.1
-ENABLE_WORDS: Final = {word.upper(): word for word in ("CONDSTORE", "QRESYNC", "IMAP4rev2")}
 
 
 def mailbox_argument(args: Parser) -> str:
@@ -175,21 +173,6 @@ def namespace(session: Session, request: Request) -> Answer:
     return Answer("Done", untagged=(b'* NAMESPACE (("" "/")) NIL NIL\r\n',))
 
 
-def enable(session: Session, request: Request) -> Answer:
-    """Words that are not known are left out of the answer, and that is no error. RFC 5161 §3.1."""
-    words = []
-    while request.args.accept(b" "):
-        words.append(request.args.word("a capability"))
-    request.args.end()
-    if not words:
-        raise Bad("Expected a space and then a capability")
-    enabled = [word for word in words if word in ENABLE_WORDS]
-    for word in enabled:
-        session.enable(word)
-    said = ["* ENABLED", *(ENABLE_WORDS[word] for word in enabled)]
-    return Answer("Done", untagged=(" ".join(said).encode("ascii") + b"\r\n",))
-
-
 def idle(session: Session, request: Request) -> Dialogue:
     """Wait for news until the client says DONE. RFC 2177 §3."""
     request.args.end()
@@ -227,7 +210,6 @@ COMMANDS: Final[Commands] = {
     "UNSUBSCRIBE": Command(unsubscribe, LOGGED_IN, "RFC 3501 §6.3.7"),
     "STATUS": Command(status, LOGGED_IN, "RFC 3501 §6.3.10"),
     "NAMESPACE": Command(namespace, LOGGED_IN, "RFC 2342 §5"),
-    "ENABLE": Command(enable, LOGGED_IN, "RFC 5161 §3.1"),
     "IDLE": Command(idle, LOGGED_IN, "RFC 2177 §3"),
     "COMPRESS": Command(compress, LOGGED_IN, "RFC 4978 §3"),
 }

@@ -59,7 +59,7 @@ def multisearch(session: Session, request: Request) -> Answer:
     alone = len(here) == len(sources)
     if "SAVE" in wanted.words and not alone:
         raise Bad("SAVE is for searches of the selected mailbox alone")
-    any_view = session.view or View(session.store.open("INBOX"), read_only=True)
+    any_view = session.view or View(session.store.open("INBOX"), True, session.enabled)
     _read(session, args, any_view, wanted, alone)  # whether the program can be read, wherever it is run
     return Answer("Done", untagged=_results(session, request, sources, wanted))
 

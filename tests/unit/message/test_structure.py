@@ -153,3 +153,10 @@ def test_hostile_structures_take_linear_time(body: str) -> None:
 def test_strange_boundaries(boundary: str) -> None:
     message = crlf(f'Content-Type: multipart/mixed; boundary="{boundary}"\n\n--{boundary}\n\none\n--{boundary}--\n')
     assert scan(message).children[0].body_end - scan(message).children[0].body_start == 3
+
+
+@pytest.mark.parametrize(("encoding", "opened"), [("", True), ("8bit", True), ("BASE64", False)])
+def test_message_global_is_a_message_unless_it_is_encoded(encoding: str, opened: bool) -> None:
+    field = f"Content-Transfer-Encoding: {encoding}\n" if encoding else ""
+    root = scan(crlf(f"Content-Type: message/global\n{field}\nSubject: x\n\nbody\n"))
+    assert (root.message is not None) == opened  # RFC 6532 §3.7
