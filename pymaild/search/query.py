@@ -53,8 +53,8 @@ class Source(Protocol):
     def uids(self) -> array[int]:
         """Every uid, rising."""
 
-    def having(self, key: RowKey) -> array[int]:
-        """The uids of the messages whose row answers the key with yes, rising."""
+    def having(self, key: RowKey) -> tuple[array[int], bytes]:
+        """Every uid, rising, and for each an octet: 1 if the message's row answers the key with yes."""
 
     def containing(self, column: Column, text: bytes) -> array[int]:
         """The uids of the messages that have the octets in a column of casemapped text, rising."""
@@ -158,7 +158,10 @@ class _Search:
         return _ANSWERS[type(query)](self, query, some) if some else 0
 
     def _row(self, key: RowKey, some: Some) -> Some:
-        return self.some(self.source.having(key)) & some
+        uids, mask = self.source.having(key)
+        if uids != self.all:  # something came or went since the search began
+            return self.some(list(compress(uids, mask))) & some
+        return int.from_bytes(mask, "little") & some
 
     def _date(self, query: DateRange, some: Some) -> Some:
         if query.of is not DateOf.SENT:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Sequence
-from itertools import compress
 from typing import TYPE_CHECKING
 
 from pymaild.mailstore import (
@@ -48,13 +47,14 @@ def _read(db: sqlite3.Connection, sql: str, values: Sequence[int | bytes | str])
 # ---- by what the row says
 
 
-def having(db: sqlite3.Connection, box: Box, key: RowKey, engine: Engine) -> array[int]:
-    """The uids of the messages whose row answers the key with yes, rising."""
+def having(db: sqlite3.Connection, box: Box, key: RowKey, engine: Engine) -> tuple[array[int], bytes]:
+    """Every uid, rising, and for each an octet: 1 if the message's row answers the key with yes."""
     if isinstance(key, HasFlag):
-        mask = _flags(db, box, engine).translate(_SELECTS[key.flag])
-        return array("I", compress(rows.uids(db, box, engine), mask))
+        return rows.uids(db, box, engine), _flags(db, box, engine).translate(_SELECTS[key.flag])
     condition, values = _condition(box, key)
-    return read_uids(db, "message", condition, (box.first_key, box.last_key, *values))
+    sql = f"SELECT group_concat({condition}, '') FROM (SELECT * FROM message WHERE key BETWEEN ? AND ? ORDER BY key)"  # noqa: S608
+    text = db.execute(sql, (*values, box.first_key, box.last_key)).fetchone()[0] or ""
+    return rows.uids(db, box, engine), text.encode("ascii").translate(_TRUE)
 
 
 def _condition(box: Box, key: RowKey) -> tuple[str, list[int]]:
@@ -82,6 +82,7 @@ def _between(low: str, first: int | None, high: str, last: int | None) -> tuple[
 
 
 _FLAGS = "SELECT group_concat(char(48 + flags), '') FROM (SELECT flags FROM message WHERE key BETWEEN ? AND ? ORDER BY key)"
+_TRUE = bytes(code != _ZERO for code in range(256))
 _SELECTS = {flag: bytes(code >= _ZERO and (code - _ZERO) & flag != 0 for code in range(256)) for flag in Flag}
 
 

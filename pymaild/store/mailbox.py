@@ -235,8 +235,8 @@ class OpenMailbox:
 
     # ---- searching
 
-    def having(self, key: RowKey) -> array[int]:
-        """The uids of the messages whose row answers a search key with yes, rising."""
+    def having(self, key: RowKey) -> tuple[array[int], bytes]:
+        """Every uid, rising, and for each an octet: 1 if the message's row answers the key with yes."""
         return self._ask(lambda db, box: find.having(db, box, key, self._engine))
 
     def containing(self, column: Column, text: bytes) -> array[int]:
