@@ -33,3 +33,13 @@ def duration(text: str) -> float:
     if not parts or _DURATION.sub("", text).strip():
         raise ValueError("a duration such as 30s, 5m, 12h, 5d or 1h 30m")
     return float(sum(int(number) * _DURATION_UNITS[unit.lower()] for number, unit in parts))
+
+
+def show_duration(seconds: float) -> str:
+    """A duration for people, to about a tenth: "40 seconds", "5 minutes", "3 hours", "2 days"."""
+    for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= 1.5 * length or (name == "minute" and seconds >= length):
+            count = round(seconds / length)
+            return f"{count} {name}{'s' if count != 1 else ''}"
+    count = max(round(seconds), 0)
+    return f"{count} second{'s' if count != 1 else ''}"

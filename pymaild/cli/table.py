@@ -47,12 +47,14 @@ GROUPS = {
     "domain": "domains that mail is taken for",
     "alias": "addresses that stand for others",
     "index": "the index of an account's mail, a cache of the Maildir",
+    "queue": "mail that waits to leave",
 }
 
 _JSON = arg("--json", action="store_true", help="print JSON, for programs")
 _ADDRESS = arg("address", metavar="ADDRESS", help="the account, such as ann@example.org")
 _PASSWORD = arg("--password-stdin", action="store_true", help="read the password from the first line of standard input")
 _ALL = arg("--all", action="store_true", help="every account")
+_ID = arg("id", metavar="ID", help="the message, as pymaild queue list shows it")
 _MAYBE_ADDRESS = arg("address", metavar="ADDRESS", nargs="?", help="the account")
 
 COMMANDS: tuple[Command, ...] = (
@@ -270,5 +272,47 @@ COMMANDS: tuple[Command, ...] = (
         "compare index, Maildir and checksums; exit code 65 when they differ",
         (_MAYBE_ADDRESS, _ALL, _JSON),
         examples=("pymaild index check ann@example.org", "pymaild index check --all --json"),
+    ),
+    Command(
+        "queue list",
+        "queue.listing",
+        "list what waits to be sent, and why",
+        (arg("--account", metavar="ADDRESS", help="of this account only"), _JSON),
+        examples=("pymaild queue list", "pymaild queue list --account ann@example.org --json"),
+    ),
+    Command(
+        "queue show",
+        "queue.show",
+        "show one message: every recipient, and the last words about each",
+        (_ID, _JSON),
+        examples=("pymaild queue show 6f1c2a9b03de",),
+    ),
+    Command(
+        "queue retry",
+        "queue.retry",
+        "try now instead of when it is due",
+        (arg("id", metavar="ID", nargs="?", help="the message"), arg("--all", action="store_true", help="everything")),
+        examples=("pymaild queue retry 6f1c2a9b03de", "pymaild queue retry --all     # the line works again"),
+    ),
+    Command(
+        "queue hold",
+        "queue.hold",
+        "keep a message until it is released",
+        (_ID, arg("--reason", metavar="WORDS", help="for whoever looks at the queue later")),
+        examples=("pymaild queue hold 6f1c2a9b03de --reason 'ask Ann'",),
+    ),
+    Command(
+        "queue release",
+        "queue.release",
+        "let a held message go on",
+        (_ID,),
+        examples=("pymaild queue release 6f1c2a9b03de",),
+    ),
+    Command(
+        "queue remove",
+        "queue.remove",
+        "take a message out of the queue; its author is not told",
+        (_ID,),
+        examples=("pymaild queue remove 6f1c2a9b03de",),
     ),
 )

@@ -78,6 +78,18 @@ class Job:
         return self.addressees[0].route
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a message in the queue wants besides its envelope."""
+
+    account: str = ""  # whose it is; empty: a forward, or a report of the server itself
+    not_before: float = 0.0  # seconds since 1970 UTC: RFC 4865, undo, send later
+    hold: str = ""  # why it waits for somebody's decision; empty: it does not
+    require_tls: bool = False  # RFC 8689
+    outbox: str = ""  # the copy in the account's Outbox: "uidvalidity uid"
+    details: dict[str, str] | None = None
+
+
 class Courier(Protocol):
     """Carries one job to where it goes."""
 

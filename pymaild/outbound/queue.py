@@ -25,9 +25,9 @@ from typing import Any, BinaryIO
 
 from pymaild.envelope import Envelope, Recipient
 from pymaild.mailstore import NoSpace, StorageFailed
-from pymaild.outbound import record
+from pymaild.outbound import allowance, record
 from pymaild.outbound.commit import Commits, connect, said
-from pymaild.outbound.job import Addressee, Job, Kind, Result
+from pymaild.outbound.job import LOCAL, Addressee, Job, Kind, Order, Result
 from pymaild.status import MailError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -43,7 +43,7 @@ CREATE TABLE recipient (
     orcpt TEXT NOT NULL, route TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL, next_try REAL NOT NULL,
     last TEXT NOT NULL, delay_told INTEGER NOT NULL);
 CREATE INDEX recipient_of ON recipient (mail);
-CREATE INDEX lane ON recipient (route, account, next_try) WHERE state = 0
+CREATE INDEX lane ON recipient (route, account, next_try) WHERE state = 0;
 """
 
 
@@ -58,6 +58,7 @@ class State(IntEnum):
     CANCELLED = 5
 
 
+Routed = Sequence[tuple[Recipient, str]]  # recipients with their routes
 LEFT = (State.WAITING, State.SENDING, State.HELD)
 _LEFT = ", ".join(str(int(state)) for state in LEFT)
 _STATE_OF = {Kind.SENT: State.SENT, Kind.FAILED: State.FAILED, Kind.DEFERRED: State.WAITING}
@@ -78,18 +79,6 @@ class NotQueued(MailError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a message in the queue wants besides its envelope."""
-
-    account: str = ""  # whose it is; empty: a forward, or a report of the server itself
-    not_before: float = 0.0  # seconds since 1970 UTC: RFC 4865, undo, send later
-    hold: str = ""  # why it waits for somebody's decision; empty: it does not
-    require_tls: bool = False  # RFC 8689
-    outbox: str = ""  # the copy in the account's Outbox: "uidvalidity uid"
-    details: dict[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Lane:
     """The mail of one account to one route: within it, first come first served."""
 
@@ -98,28 +87,37 @@ class Lane:
     next_try: float  # of the first in it
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """One recipient in a listing."""
 
     addressee: Addressee
     state: State
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self.state not in LEFT
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Queued:
     """One message in a listing: all its recipients, whatever their state."""
 
     job: Job  # its addressees are all recipients, also of several routes
-    states: list[State]  # in the order of the addressees
+    recipients: list[Waiting]
     hold: str
     outbox: str
 
     @property
     def next_try(self) -> float:
         """When something happens next; 0: nothing will by itself."""
-        times = [a.next_try for a, s in zip(self.job.addressees, self.states, strict=True) if s is State.WAITING]
-        return min(times, default=0.0)
+        return min((each.addressee.next_try for each in self.recipients if each.state is State.WAITING), default=0.0)
+
+    @property
+    def states(self) -> list[State]:
+        """How far each recipient has come."""
+        return [each.state for each in self.recipients]
 
 
 class Queue:
@@ -130,7 +128,7 @@ class Queue:
         self._clock = clock
         for name in ("tmp", "mail"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._commits = Commits(folder / "queue.sqlite3", _SCHEMA)
+        self._commits = Commits(folder / "queue.sqlite3", _SCHEMA + allowance.SCHEMA)
         self._reader = connect(folder / "queue.sqlite3")
         self._reader_lock = threading.Lock()
         self._suspects: set[str] = set()  # files without a row at the last sweep
@@ -147,20 +145,22 @@ class Queue:
 
     # ---- coming in (Q1, Q2, Q3)
 
-    def add(self, envelope: Envelope, routes: Sequence[tuple[Recipient, str]], message: BinaryIO, order: Order) -> str:
-        """Take a message, from its current position to its end, for recipients with their routes; its id.
+    def add(self, envelope: Envelope, routes: Routed, message: BinaryIO, order: Order, trace: bytes = b"") -> str:
+        """Take `trace` and a message, from its current position to its end, for recipients with their routes; its id.
 
         On return it is durable: it will be sent, reported back or removed by somebody, also after a power cut.
         Raises NoSpace, StorageFailed.
         """
         id, now = envelope.message_id, self._clock()
-        size = self._write(id, message)
+        due = max(now, order.not_before)  # and what give_up_after counts from
+        size = self._write(id, trace, message)
         options = record.of_options(envelope, order.require_tls, order.details or {})
-        mail = (id, order.account, record.of_path(envelope.reverse_path), size, now, options, order.hold, order.outbox)
+        mail = (id, order.account, record.of_path(envelope.reverse_path), size, due, options, order.hold, order.outbox)
         state = State.HELD if order.hold else State.WAITING
-        due = max(now, order.not_before)
 
         def insert(db: sqlite3.Connection) -> None:
+            if order.account:
+                allowance.note(db, order.account, [str(r.address) for r, route in routes if route != LOCAL], now)
             number = db.execute("INSERT INTO mail VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", mail).lastrowid
             db.executemany(
                 "INSERT INTO recipient VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', 0)",
@@ -177,15 +177,17 @@ class Queue:
             raise
         return id
 
-    def _write(self, id: str, message: BinaryIO) -> int:
+    def _write(self, id: str, trace: bytes, message: BinaryIO) -> int:
         """The file, flushed, under its final name, which is flushed too."""
         temporary, size = self.folder / "tmp" / id, 0
         try:
             with open(temporary, "xb", buffering=0, opener=_private) as file:
-                while block := message.read(_BLOCK):
+                block = trace + message.read(_BLOCK)
+                while block:
                     size += len(block)
                     while block:
                         block = block[file.write(block) or 0 :]
+                    block = message.read(_BLOCK)
                 os.fsync(file.fileno())
             os.rename(temporary, self.path(id))
             _flush(self.folder / "mail")
@@ -193,6 +195,17 @@ class Queue:
             _remove(temporary)
             raise (NoSpace() if error.errno in _NO_ROOM else StorageFailed()) from error
         return size
+
+    def allowance(self, account: str) -> allowance.Used:
+        """What the account has sent within a day, and whom it wrote to for the first time."""
+        now = self._clock()
+        with self._reader_lock, _said_plainly():
+            return allowance.used(self._reader, account, now)
+
+    def strangers(self, account: str, addresses: Sequence[str]) -> int:
+        """How many of the addresses the account has never written to."""
+        with self._reader_lock, _said_plainly():
+            return allowance.strangers(self._reader, account, addresses)
 
     # ---- going out: the queue's process alone (Q4, Q5, Q6)
 
@@ -335,8 +348,9 @@ class Queue:
         for mail in db.execute(f"{_MAIL} {where} ORDER BY number", values).fetchall():
             rows = db.execute(_RECIPIENT + " WHERE mail = ? ORDER BY number", (mail[0],)).fetchall()
             if rows:
-                job = record.job(mail[3:], self.folder / "mail", [record.addressee(row[1:]) for row in rows])
-                found.append(Queued(job, [State(row[0]) for row in rows], mail[1], mail[2]))
+                recipients = [Waiting(record.addressee(row[1:]), State(row[0])) for row in rows]
+                job = record.job(mail[3:], self.folder / "mail", [each.addressee for each in recipients])
+                found.append(Queued(job, recipients, mail[1], mail[2]))
         return found
 
     def sweep(self) -> int:

@@ -15,8 +15,8 @@ import pytest
 from pymaild.envelope import Address, Client, Envelope, Recipient
 from pymaild.events import Event
 from pymaild.outbound.bell import TRY_NOW, Bell
-from pymaild.outbound.job import LOCAL, Addressee, Courier, Job, Kind, Result
-from pymaild.outbound.queue import Order, Queue, State
+from pymaild.outbound.job import LOCAL, Addressee, Courier, Job, Kind, Order, Result
+from pymaild.outbound.queue import Queue, State
 from pymaild.outbound.runner import AlreadyRunning, House, Patience, Runner
 from pymaild.outbound.schedule import Routes
 
