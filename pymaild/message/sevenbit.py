@@ -105,14 +105,13 @@ def _charset(body: bytes) -> bytes:
 
 
 def _with_fields(header: bytes, changed: dict[bytes, bytes]) -> bytes:
-    """The header with these fields at its end, in place of those of the same names."""
-    names = {name.lower() for name in changed}
+    """The header with these fields: each in the place of the first of its name, or at the end."""
+    lines = {name.lower(): b"%s: %s\r\n" % (name, body) for name, body in changed.items()}
+    missing = dict(lines)
     kept, end = [], 0
     for field in fields.split(header):
-        end = field.end
-        if field.name.lower() not in names:
-            kept.append(header[field.start : field.end])
-    if kept and not kept[-1].endswith(b"\n"):
+        end, name = field.end, field.name.lower()
+        kept.append(missing.pop(name, b"") if name in lines else header[field.start : field.end])
+    if missing and kept and not kept[-1].endswith(b"\n"):
         kept.append(b"\r\n")
-    added = b"".join(b"%s: %s\r\n" % pair for pair in changed.items())
-    return b"".join(kept) + added + (header[end:] or b"\r\n")
+    return b"".join([*kept, *missing.values(), header[end:] or b"\r\n"])

@@ -178,7 +178,7 @@ class Connection:
 
     # ---- layers and the end
 
-    def shake_hands(self, context: ssl.SSLContext) -> ssl.SSLSocket | None:
+    def shake_hands(self, context: ssl.SSLContext) -> ssl.SSLSocket:
         """TLS from here on. Octets that came behind the 220 in clear are somebody else's: Lost. RFC 3207 §4.2."""
         if self._answers.pending:
             self.is_broken = True
@@ -224,7 +224,6 @@ class _Early(Exception):
         self.answer = answer
 
 
-def _description(tls: ssl.SSLSocket | None) -> str:
-    """A wire of a test has no socket."""
-    cipher = tls.cipher() if tls else None
-    return f"{tls.version()} {cipher[0]}" if tls and cipher else "TLS"
+def _description(tls: ssl.SSLSocket) -> str:
+    cipher = tls.cipher()
+    return f"{tls.version()} {cipher[0] if cipher else ''}"

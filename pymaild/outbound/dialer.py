@@ -86,7 +86,7 @@ class Dialer:
         host, policy = connection.host, connection.policy
         try:
             tls = connection.shake_hands(self.security.context(policy))
-            connection.verified = self.security.verify(tls, host, policy) if tls else ""
+            connection.verified = self.security.verify(tls, host, policy)
         except NoTls as error:
             self.security.report(route, host, policy, TlsResult(error.failure, connection.ip, text=error.text))
             raise

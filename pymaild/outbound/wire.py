@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -35,18 +35,15 @@ class Wire(Protocol):
     def receive(self, timeout: float) -> bytes | None:
         """Some octets; b"" at the end; None: nothing came in time. Raises Lost."""
 
-    def start_tls(self, context: ssl.SSLContext, name: str, timeout: float) -> ssl.SSLSocket | None:
+    def start_tls(self, context: ssl.SSLContext, name: str, timeout: float) -> ssl.SSLSocket:
         """Shake hands as a client that calls the server by this name. Raises NoTls."""
 
     def close(self) -> None:
         """Hang up."""
 
 
-class Connect(Protocol):
-    """What opens a Wire."""
-
-    def __call__(self, ip: str, port: int, source: Sequence[str], timeout: float) -> Wire:
-        """Raises Lost (4.4.1)."""
+# ip, port, our own addresses, seconds -> Wire; raises Lost (4.4.1)
+Connect = Callable[[str, int, Sequence[str], float], Wire]
 
 
 class SocketWire:
@@ -74,7 +71,7 @@ class SocketWire:
         except OSError as error:
             raise _lost(error) from error
 
-    def start_tls(self, context: ssl.SSLContext, name: str, timeout: float) -> ssl.SSLSocket | None:
+    def start_tls(self, context: ssl.SSLContext, name: str, timeout: float) -> ssl.SSLSocket:
         """Shake hands, within the time."""
         self._sock.settimeout(max(timeout, 0.001))
         try:
