@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pymaild.sasl import MECHANISMS
 from pymaild.units import duration, size
 
 ENVIRONMENT = "PYMAILD_CONF"
@@ -128,6 +129,39 @@ def workers(text: str) -> int:
         raise ValueError("auto, or a whole number, 1 or more") from None
 
 
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A server by name or address, and its port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def host_port(text: str) -> HostPort | None:
+    """host:port; empty: none."""
+    if not text:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not (colon and host.strip("[]") and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError("host:port, such as smtp.example.net:587")
+    return HostPort(host.strip("[]").lower().rstrip("."), int(port))
+
+
+def routes(text: str) -> tuple[tuple[str, HostPort], ...]:
+    """domain=host:port, several with commas between."""
+    found = []
+    for word in words(text):
+        domain, equals, server = word.partition("=")
+        target = host_port(server) if equals and domain.strip(".") else None
+        if target is None:
+            raise ValueError("domain=host:port, such as example.net=10.0.0.5:25, several with commas between")
+        found.append((domain.lower().rstrip("."), target))
+    return tuple(found)
+
+
 _HOSTNAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
 
@@ -182,6 +216,16 @@ class Listen:
     metrics: tuple[Endpoint, ...] = option("", "Figures for Prometheus.", endpoints, used=False)
 
 
+def mechanisms(text: str) -> tuple[str, ...]:
+    """SASL mechanisms in the order of the table, PLAIN among them."""
+    chosen = {word.upper() for word in words(text)}
+    for word in sorted(chosen - set(MECHANISMS)):
+        raise ValueError(f"some of {', '.join(MECHANISMS)}, but {word} is none of them{_nearest(word, list(MECHANISMS))}")
+    if "PLAIN" not in chosen:
+        raise ValueError("PLAIN among the mechanisms: it is the one that every mail program knows")
+    return tuple(name for name in MECHANISMS if name in chosen)
+
+
 @dataclass(frozen=True, slots=True)
 class Auth:
     """Logging in."""
@@ -190,6 +234,11 @@ class Auth:
         "loopback",
         "Whether passwords may come without TLS: never, loopback (from this machine only) or always.",
         choice("never", "loopback", "always"),
+    )
+    mechanisms: tuple[str, ...] = option(
+        "PLAIN LOGIN",
+        "How IMAP and submission let people log in: PLAIN, and of LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS those you want.",
+        mechanisms,
     )
 
 
@@ -208,21 +257,31 @@ class Tls:
 class Dns:
     """Questions to the domain name system."""
 
-    nameservers: tuple[Endpoint, ...] = option("", "address:port, ... Empty: the system's.", endpoints, used=False)
-    timeout: float = option("5s", "How long to wait for an answer.", duration, used=False)
+    nameservers: tuple[Endpoint, ...] = option("", "address:port, ... Empty: the system's.", endpoints)
+    timeout: float = option("5s", "How long to wait for an answer.", duration)
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
     """Mail to other servers."""
 
-    port: int = option("25", "The port of other servers.", positive, used=False)
-    smarthost: str = option("", "host:port of the server that takes all outgoing mail. Empty: each by its MX.", used=False)
-    smarthost_user: str = option("", "The name to log in there.", used=False)
-    smarthost_password_file: Path | None = option("", "A file with the password, for it alone.", optional_path, used=False)
-    concurrency: int = option("20", "Connections to other servers at a time.", positive, used=False)
-    give_up_after: float = option(
-        "5d", "When a message that cannot be sent goes back (RFC 5321 §4.5.4.1).", duration, False
+    port: int = option("25", "The port of other servers.", positive)
+    smarthost: HostPort | None = option(
+        "", "host:port of the server that takes all outgoing mail. Empty: each by its MX.", host_port
+    )
+    smarthost_user: str = option("", "The name to log in there. The password is shown to it over checked TLS only.")
+    smarthost_password_file: Path | None = option("", "A file with the password, for it alone.", optional_path)
+    routes: tuple[tuple[str, HostPort], ...] = option(
+        "", "Servers of single domains: example.net=host:port, ... (.example.net=host:port: all below it).", routes
+    )
+    concurrency: int = option("20", "Connections to other servers at a time.", positive)
+    per_destination: int = option("5", "Of them, to one destination.", positive)
+    give_up_after: float = option("5d", "When a message that cannot be sent goes back (RFC 5321 §4.5.4.1).", duration)
+    tell_delay_after: float = option("4h", "When its author is told that it takes long.", duration)
+    private_addresses: str = option(
+        "no",
+        "Whether a domain's MX may lead to loopback or a private network: no, or yes (a LAN with its own DNS).",
+        choice("no", "yes"),
     )
 
 
@@ -256,6 +315,9 @@ class Limits:
     connections: int = option("2000", "Connections at a time, all listeners together.", positive)
     connections_per_ip: int = option("100", "Connections at a time from one address; loopback is not counted.", positive)
     recipients: int = option("1000", "Recipients of one message (RFC 5321 §4.5.3.1.8).", positive)
+    messages_per_day: int = option("1000", "Messages an account may send to other servers in 24 hours. 0: any.", number)
+    new_recipients_per_day: int = option("300", "People it may write to for the first time in 24 hours. 0: any.", number)
+    send_later: float = option("30d", "How far ahead a message may be told to be sent (RFC 4865).", duration)
     errors: int = option("20", "Commands in error before a connection is closed.", positive)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -57,6 +58,7 @@ class Client:
     extended: bool = False  # EHLO or LHLO
     tls: str = ""  # "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty in clear
     account: str = ""  # the address of the account that logged in
+    bindings: Callable[[], Mapping[str, bytes]] = dict  # what ties a login to this TLS connection, by type (RFC 5929)
 
     @property
     def protocol(self) -> str:

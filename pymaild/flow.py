@@ -3,15 +3,19 @@
     receive   mail from other hosts (port 25) or from a local MTA (LMTP): for people who live here, nobody else
     submit    mail of people who live here (ports 587 and 465, webmail): the author has logged in
 
+    leave     mail of our own people for others: signed and put into the queue, from where outbound/ carries it
+
 No protocol, no SQL and no socket: an smtp.Session asks these questions at MAIL, RCPT and the end of the message, and
-every "no" is a MailError. 250 means: in the mailbox, durable. There is no queue in between, so nothing can bounce later
-that could have been refused now.
+every "no" is a MailError. 250 means: in the mailbox, or in the queue, durable. Between 250 and a mailbox here there is no
+queue, so nothing can bounce later that could have been refused now; unless one of several recipients could not have it
+at once, or its author wants it sent later, or to hear that it arrived.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import BinaryIO, Protocol
 
 from pymaild.envelope import Address, Client, Envelope, Outcome, Recipient, Role
@@ -19,6 +23,7 @@ from pymaild.events import Event, Journal
 from pymaild.mailstore import AccountStore, NoSpace, OverQuota
 from pymaild.message import trace
 from pymaild.message.repair import repair
+from pymaild.outbound.job import LOCAL, Job, Kind, Order, Result
 from pymaild.status import MailError
 
 MAX_HOPS = 100  # Received fields; more is a loop. RFC 5321 §6.3
@@ -48,6 +53,16 @@ class Directory(Protocol):
         """The account's address. Raises MailError 5.7.8, or 4.7.0 when there were too many wrong passwords."""
 
 
+class Outgoing(Protocol):
+    """Takes what must leave, or be tried again."""
+
+    def recipient(self, envelope: Envelope, address: Address) -> None:
+        """Whether the account may write there. Raises MailError."""
+
+    def take(self, envelope: Envelope, routes: Sequence[tuple[Recipient, str]], message: BinaryIO, order: Order) -> None:
+        """Into the queue; durable on return. Raises MailError."""
+
+
 Stores = Callable[[str], AccountStore]
 
 
@@ -61,12 +76,14 @@ class Delivery:
         stores: Stores,
         journal: Journal,
         has_room: Callable[[], bool] = lambda: True,
+        outgoing: Outgoing | None = None,
     ) -> None:
         self.hostname = hostname
         self.directory = directory
         self.stores = stores
         self.journal = journal
         self.has_room = has_room  # whether the disk takes another message of the largest size
+        self.outgoing = outgoing  # None: nothing leaves, nothing is tried again
 
     def accept_recipient(self, address: Address) -> None:
         """Refuse at RCPT what could only bounce later: unknown users, full mailboxes. RFC 5321 §3.3, §3.6.2."""
@@ -112,6 +129,44 @@ class Delivery:
             failure = next((done[account] for account in accounts if done[account]), None)
             outcomes.append(Outcome(recipient, failure))
         return outcomes
+
+    def deliver_or_queue(self, envelope: Envelope, message: BinaryIO) -> list[Outcome]:
+        """As deliver(); but whom it could not reach just now is tried again, if somebody else has the message already.
+
+        If nobody has it the client keeps it and tries again itself. With LMTP every recipient has an answer of its own.
+        """
+        outcomes = self.deliver(envelope, message)
+        later = [outcome.recipient for outcome in outcomes if outcome.error and outcome.error.temporary]
+        arrived = [outcome for outcome in outcomes if not outcome.error]
+        if self.outgoing is None or not later or not arrived or envelope.client.role is Role.LMTP:
+            return outcomes
+        error = self.queue(envelope, later, message)
+        return [Outcome(o.recipient, error) if o.recipient in later else o for o in outcomes]
+
+    def queue(
+        self, envelope: Envelope, recipients: Sequence[Recipient], message: BinaryIO, account: str = ""
+    ) -> MailError | None:
+        """Put it into the queue for these recipients, each with its route; why not, if it could not be done."""
+        if self.outgoing is None:
+            return NoRelay()
+        routes = [(recipient, self._route(recipient.address)) for recipient in recipients]
+        order = Order(account, envelope.hold_until, require_tls=envelope.require_tls)
+        message.seek(0)
+        try:
+            self.outgoing.take(envelope, routes, message, order)
+        except MailError as error:
+            self._record(envelope, "failed", account=account, status=error.status, text=error.text)
+            return error
+        for recipient, route in routes:
+            self._record(envelope, "queued", account=account, recipient=str(recipient.address), route=route)
+        return None
+
+    def _route(self, address: Address) -> str:
+        return LOCAL if self.is_here(address) else address.domain
+
+    def is_here(self, address: Address) -> bool:
+        """Whether it is for people of this server."""
+        return not address.domain or self.directory.is_local(address.domain)
 
     def _deliver_to(
         self, account: str, recipient: Recipient, envelope: Envelope, message: BinaryIO, at: float
@@ -160,7 +215,7 @@ class Reception:
         refuse_bad_header(message)
         client = envelope.client
         self.delivery._record(envelope, "received", ip=client.ip, helo=client.helo, protocol=client.protocol)
-        return self.delivery.deliver(envelope, message)
+        return self.delivery.deliver_or_queue(envelope, message)
 
 
 class Submission:
@@ -184,19 +239,63 @@ class Submission:
         self.delivery.refuse_without_room()
 
     def recipient(self, envelope: Envelope, address: Address) -> None:
-        """People who live here. Mail for other servers is refused in words until there is a queue for it."""
-        if address.domain and not self.delivery.directory.is_local(address.domain):
-            raise MailError("5.7.1", "This server cannot send to other servers yet: only addresses of its own domains")
-        self.delivery.accept_recipient(address)
+        """People who live here, and everybody else as far as the account may write to them."""
+        if self.delivery.is_here(address):
+            self.delivery.accept_recipient(address)
+        elif self.delivery.outgoing is None:
+            raise MailError("5.7.1", "This server does not send to other servers: only addresses of its own domains")
+        else:
+            self.delivery.outgoing.recipient(envelope, address)
 
     def message(self, envelope: Envelope, message: BinaryIO) -> list[Outcome]:
-        """Refuse what names somebody else as its author, add what is missing, remove Bcc, deliver. RFC 6409 §8."""
+        """Refuse what names somebody else as its author, add what is missing, remove Bcc, send. RFC 6409 §8."""
         refuse_bad_header(message)
         for author in trace.authors(message):
             if not self.delivery.directory.may_send_as(envelope.client.account, author):
                 raise MailError("5.7.1", "The From field names an address that does not belong to your account")
         self.delivery._record(envelope, "submitted", account=envelope.client.account)
-        return self.delivery.deliver(envelope, repair(message, self.delivery.hostname, time.time()))
+        return self._send(envelope, repair(message, self.delivery.hostname, time.time()))
+
+    def _send(self, envelope: Envelope, message: BinaryIO) -> list[Outcome]:
+        """To people here at once, to all others through the queue: the two kinds are split."""
+        at_once = [recipient for recipient in envelope.recipients if self._at_once(envelope, recipient)]
+        outcomes = self.delivery.deliver(replace(envelope, recipients=at_once), message) if at_once else []
+        failed = [outcome.recipient for outcome in outcomes if outcome.error]
+        if len(failed) == len(envelope.recipients):
+            return outcomes
+        queued = [recipient for recipient in envelope.recipients if recipient not in at_once or recipient in failed]
+        error = self.delivery.queue(envelope, queued, message, envelope.client.account) if queued else None
+        return [Outcome(recipient, error if recipient in queued else None) for recipient in envelope.recipients]
+
+    def _at_once(self, envelope: Envelope, recipient: Recipient) -> bool:
+        """Not what is for others, for later (RFC 4865), or wants a report of its arrival (RFC 3461 §4.1)."""
+        later = envelope.hold_until or "SUCCESS" in recipient.notify
+        return self.delivery.is_here(recipient.address) and not (later and self.delivery.outgoing)
+
+
+class LocalCourier:
+    """Carries what waited in the queue into mailboxes here: outbound.job.Courier for the route LOCAL."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+
+    def send(self, job: Job) -> list[Result]:
+        """One result per addressee."""
+        return [self._into_mailboxes(job, addressee.recipient.address) for addressee in job.addressees]
+
+    def _into_mailboxes(self, job: Job, address: Address) -> Result:
+        now = time.time()
+        try:
+            for account in self.delivery._accounts(address):
+                top = trace.return_path(job.reverse_path) + trace.delivered_to(account)
+                with job.path.open("rb") as message:
+                    uid = self.delivery.stores(account).deliver("INBOX", top, message)
+                details: dict[str, str | int] = {"account": account, "mailbox": "INBOX", "uid": uid}
+                self.delivery.journal.record(Event(job.id, "delivered", details))
+        except MailError as error:
+            kind = Kind.DEFERRED if error.temporary else Kind.FAILED
+            return Result(kind, error.status, error.text, error.code, self.delivery.hostname, at=now)
+        return Result(Kind.SENT, "2.1.5", "It is in the mailbox", 250, self.delivery.hostname, at=now)
 
 
 def refuse_bad_header(message: BinaryIO) -> None:

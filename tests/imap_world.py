@@ -5,6 +5,7 @@ Head lines of a transcript:
     mailbox: empty | three_messages     what is in ann's INBOX (default three_messages)
     tls: yes | available                TLS is on from the start; STARTTLS is offered (default: neither)
     auth: tls                           no passwords without TLS
+    mechanisms: PLAIN SCRAM-SHA-256     what is offered besides PLAIN and LOGIN; with TLS also a channel binding
     quota: 1000                         octets ann may keep
     limits: message=100 bad_commands=3  fields of pymaild.imap.Limits
 """
@@ -23,6 +24,7 @@ from pymaild.mailstore import AccountStore, Flag, SpecialUse
 from pymaild.status import MailError
 from pymaild.store import Stores
 from pymaild.store.changes import Feed
+from tests import scram_world
 from tests.player import PASSWORDS, Script
 
 LETTER = b"""\
@@ -116,6 +118,7 @@ class World:
     mailbox: str = "three_messages"
     tls: str = ""
     auth_allowed: bool = True
+    mechanisms: str = ""
     quota: int = 0
     limits: Limits = field(default_factory=Limits)
     uses: tuple[SpecialUse, ...] = tuple(SpecialUse)
@@ -140,6 +143,7 @@ class World:
             head.get("mailbox", "three_messages"),
             head.get("tls", ""),
             head.get("auth", "") != "tls",
+            head.get("mechanisms", ""),
             int(head.get("quota", "0")),
             Limits(**{name: int(value) for name, value in limits.items()}),
         )
@@ -154,6 +158,8 @@ class World:
     def session(self) -> Session:
         """A new connection."""
         client = Client("3f2a", "192.0.2.7", tls="TLSv1.3" if self.tls == "yes" else "")
+        if client.tls:
+            client.bindings = lambda: scram_world.BINDINGS
         session = Session(
             "mx.example.org",
             Backend(self),
@@ -161,6 +167,7 @@ class World:
             limits=self.limits,
             tls_available=bool(self.tls),
             auth_allowed=self.auth_allowed,
+            offer=scram_world.offer(self.mechanisms),
             spool=spool,
         )
         self.sessions.append(session)

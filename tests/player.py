@@ -176,7 +176,8 @@ class SessionConnection:
         self._take(self.pump.feed(data))
 
     def receive(self) -> bytes:
-        if not self._said and self.pump.then is Then.IDLE:
+        listening = self.pump.then is Then.COMMAND and getattr(self.pump.session, "listening", False)
+        if not self._said and (self.pump.then is Then.IDLE or listening):
             self._take(self.pump.wake())
         said, self._said = bytes(self._said), bytearray()
         return said

@@ -5,6 +5,7 @@ The head lines of a transcript shape it:
     limits: recipients=2 errors=3     smtp.Limits
     tls: offered | on                 STARTTLS is available; TLS is on from the start (port 465)
     auth: clear                       AUTH without TLS is permitted
+    mechanisms: PLAIN SCRAM-SHA-256   what is offered besides PLAIN and LOGIN; with TLS on also a channel binding
     connect: 421 4.7.0 Words          the policy refuses the connection
     sender: 451 4.7.1 Words           the policy refuses every reverse-path
     delivery: ann=4.2.2 bob=4.3.1     what the store of an account says when a message comes
@@ -25,6 +26,7 @@ from pymaild.flow import Delivery, Reception, Submission
 from pymaild.mailstore import AccountStore, Quota
 from pymaild.smtp import Limits, Refused, Session
 from pymaild.status import MailError, NoSuchUser
+from tests import scram_world
 from tests.player import PASSWORDS, Script
 
 HOSTNAME = "mx.example.org"
@@ -130,6 +132,7 @@ class World:
         tls = self.head.get("tls", "")
         if tls == "on":
             client.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384"
+            client.bindings = lambda: scram_world.BINDINGS
         self._refuse(policy)
         return Session(
             HOSTNAME,
@@ -138,6 +141,7 @@ class World:
             limits=self.limits,
             tls_available=bool(tls),
             auth_allowed=self.head.get("auth") == "clear",
+            offer=scram_world.offer(self.head.get("mechanisms", "")),
             spool=self._spool,
             new_id=lambda: next(self.ids),
         )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pymaild.accounts.database import Database
-
-ANYONE = "anyone"
+from pymaild.accounts.names import BadName, address_key
+from pymaild.mailstore import ANYONE
 
 
 class Shares:
@@ -46,10 +46,18 @@ class Shares:
 
     def keep(self, owner: str, identifiers: Iterable[str]) -> None:
         """These, and no others, have rights to mailboxes of the owner."""
+        wanted = set(identifiers)
+        before = {str(one) for (one,) in self._database.read("SELECT identifier FROM shares WHERE owner = ?", (owner,))}
+        if before == wanted:
+            return
         with self._database.write() as connection:
             connection.execute("DELETE FROM shares WHERE owner = ?", (owner,))
-            connection.executemany("INSERT INTO shares VALUES (?, ?)", [(one, owner) for one in sorted(set(identifiers))])
+            connection.executemany("INSERT INTO shares VALUES (?, ?)", [(one, owner) for one in sorted(wanted)])
 
-    def is_account(self, address: str) -> bool:
-        """Whether somebody has this address, spelt as it is kept."""
-        return bool(self._database.read("SELECT 1 FROM accounts WHERE address = ?", (address,)))
+    def account(self, text: str) -> str | None:
+        """The account that somebody means, as it is kept; None: there is none."""
+        try:
+            key = address_key(text)
+        except BadName:
+            return None
+        return key if self._database.read("SELECT 1 FROM accounts WHERE address = ?", (key,)) else None

@@ -31,6 +31,11 @@ def _may_log_in(session: Session) -> bool:
     return _before_login(session) and session.may_log_in
 
 
+def _offers(mechanism: str) -> Callable[[Session], bool]:
+    """[auth] mechanisms; -PLUS only where TLS can be bound to."""
+    return lambda session: _may_log_in(session) and mechanism in session.offer.names(session.client)
+
+
 def _may_not_log_in(session: Session) -> bool:
     return _before_login(session) and not session.may_log_in
 
@@ -45,8 +50,10 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "IMAP4rev2": _always,  # RFC 9051; what ENABLE switches on
     "SASL-IR": _before_login,  # RFC 4959
     "STARTTLS": _can_start_tls,  # RFC 3501 §6.2.1
-    "AUTH=PLAIN": _may_log_in,  # RFC 4616
-    "AUTH=LOGIN": _may_log_in,
+    "AUTH=PLAIN": _offers("PLAIN"),  # RFC 4616
+    "AUTH=LOGIN": _offers("LOGIN"),
+    "AUTH=SCRAM-SHA-256": _offers("SCRAM-SHA-256"),  # RFC 7677
+    "AUTH=SCRAM-SHA-256-PLUS": _offers("SCRAM-SHA-256-PLUS"),  # RFC 7677, RFC 5802 §6
     "LOGINDISABLED": _may_not_log_in,  # RFC 3501 §6.2.3
     "LITERAL+": _always,  # RFC 7888
     "ID": _always,  # RFC 2971

@@ -16,6 +16,7 @@ from pymaild.imap.errors import Bad
 from pymaild.imap.esearch import correlator
 from pymaild.imap.sequences import compact
 from pymaild.imap.values import string
+from pymaild.imap.wanted import Arrivals
 from pymaild.mailstore import And, Mailbox, Query, Uids
 
 if TYPE_CHECKING:
@@ -27,10 +28,13 @@ MAX_CONTEXTS: Final = 20  # of one mailbox, opened once
 class Context:
     """One search, and the messages that the client believes to be its result."""
 
-    def __init__(self, tag: bytes, by_uid: bool, query: Query, members: Iterable[int]) -> None:
+    def __init__(
+        self, tag: bytes, by_uid: bool, query: Query, members: Iterable[int], arrivals: Arrivals | None = None
+    ) -> None:
         self.tag = tag
         self._by_uid = by_uid
         self._query = query
+        self._arrivals = arrivals
         self._members = set(members)
         self._arriving: set[int] = set()
         self._leaving: set[int] = set()
@@ -49,11 +53,17 @@ class Context:
         self._leaving = set()
         yield from self._told(view, b"REMOVEFROM", leaving)
 
-    def came(self, view: View) -> Iterator[bytes]:
-        """ADDTO, after the EXISTS of what arrived. The order is that of the mailbox, so the position is 0. §4.3.2."""
+    def came(self, view: View, arrived: Collection[int]) -> Iterator[bytes]:
+        """ADDTO, after the EXISTS of what arrived. The order is that of the mailbox, so the position is 0. §4.3.2.
+
+        Of messages that are new in the mailbox, not only in the result, what UPDATE (...) asks for: RFC 5465 §7.
+        """
         arriving = view.known(sorted(self._arriving))
         self._members.update(arriving)
         self._arriving = set()
+        new = [uid for uid in arriving if uid in arrived] if self._arrivals is not None else []
+        if self._arrivals is not None and new:
+            yield from self._arrivals(view, new)
         yield from self._told(view, b"ADDTO", arriving)
 
     def _told(self, view: View, word: bytes, uids: Sequence[int]) -> Iterator[bytes]:

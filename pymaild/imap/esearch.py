@@ -94,12 +94,12 @@ OPTIONS: Final = frozenset({*SAID, "SAVE"})
 SEARCH_OPTIONS: Final = OPTIONS | {"UPDATE", "CONTEXT"}  # RFC 5267 §4.2, §4.3; CONTEXT is a hint that we do not need
 
 
-def returns(args: Parser, options: Collection[str] = OPTIONS) -> Returns | None:
-    """[RETURN (...) SP]: None when it is not there. RFC 4466 §2.6.1 (search-return-opts)."""
+def returns(args: Parser, options: Collection[str] = OPTIONS, items: Callable[[], None] | None = None) -> Returns | None:
+    """[RETURN (...) SP]: None when it is not there; `items` reads what UPDATE asks of new messages. RFC 4466 §2.6.1."""
     if not args.accept(b"RETURN "):
         return None
     wanted = Returns()
-    args.items("a result option", lambda: _option(args, wanted, options), limit=MAX_OPTIONS)
+    args.items("a result option", lambda: _option(args, wanted, options, items), limit=MAX_OPTIONS)
     if not wanted.words:
         wanted.words = ["ALL"]
     if "PARTIAL" in wanted.words and "ALL" in wanted.words:
@@ -108,7 +108,7 @@ def returns(args: Parser, options: Collection[str] = OPTIONS) -> Returns | None:
     return wanted
 
 
-def _option(args: Parser, wanted: Returns, options: Collection[str]) -> None:
+def _option(args: Parser, wanted: Returns, options: Collection[str], items: Callable[[], None] | None) -> None:
     word = args.word("a result option")
     if word not in options:
         raise Bad("This server knows no such result option")
@@ -117,6 +117,9 @@ def _option(args: Parser, wanted: Returns, options: Collection[str]) -> None:
             raise Bad("Expected PARTIAL only once")
         args.space("a range such as 1:100")
         wanted.page = page(args)
+    if word == "UPDATE" and items is not None and args.follows(b" ("):  # RFC 5465 §7
+        args.space()
+        items()
     if word not in wanted.words:
         wanted.words.append(word)
 

@@ -72,6 +72,10 @@ class Parser:
         self._at = end
         return True
 
+    def follows(self, token: bytes) -> bool:
+        """Whether these octets come next."""
+        return self._text.startswith(token, self._at)
+
     def expect(self, token: bytes, what: str) -> None:
         """Take these octets, or say what was expected."""
         if not self.accept(token):

@@ -23,3 +23,4 @@ class Limits:
     search_keys: int = 1000
     list_patterns: int = 100
     fetch_items: int = 200
+    notify_mailboxes: int = 1000  # whose messages are watched. RFC 5465 §3.1

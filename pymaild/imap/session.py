@@ -28,6 +28,7 @@ from pymaild.imap.limits import Limits
 from pymaild.imap.table import Command, Request, State
 from pymaild.imap.view import View
 from pymaild.mailstore import AccountStore, ChangeFeed, Mailbox, NoSuchMailbox
+from pymaild.sasl import Offer
 from pymaild.status import MailError
 
 
@@ -57,6 +58,7 @@ class Session:
         limits: Limits | None = None,
         tls_available: bool = False,
         auth_allowed: bool = True,
+        offer: Offer = Offer(),  # noqa: B008  frozen
         spool: Callable[[], BinaryIO] = BytesIO,
     ) -> None:
         self.hostname = hostname
@@ -65,6 +67,7 @@ class Session:
         self.limits = limits or Limits()
         self.tls_available = tls_available
         self.auth_allowed = auth_allowed  # passwords may be sent without TLS
+        self.offer = offer  # the mechanisms of AUTHENTICATE
         self.spool = spool
         self.state = State.NOT_AUTHENTICATED
         self.compressed = False

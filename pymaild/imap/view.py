@@ -18,6 +18,7 @@ from pymaild.imap import sequences
 from pymaild.imap.answers import defined_flags, flags_list, ok
 from pymaild.imap.context import Context
 from pymaild.imap.errors import Bad
+from pymaild.imap.wanted import EVERYTHING, Wanted
 from pymaild.mailstore import Mailbox, MailboxState, Row
 from pymaild.status import MailError
 
@@ -40,6 +41,8 @@ class View:
             self.recent.update(self.uids[-self.initial.recent :])
         self.modseq = self.initial.highestmodseq
         self.keywords = self.initial.keywords
+        self.wanted: Wanted = EVERYTHING  # what NOTIFY left of it
+        self.own: set[int] = set()  # uids that this client brought or removed itself, until that is told
         self.told: dict[int, int] = {}  # uid -> modseq of flags the client knows already (its own STORE)
         self.contexts: dict[bytes, Context] = {}  # by tag: searches that are kept up to date. RFC 5267 §4.3
         self.saved: array[int] = array("I")  # uids that $ stands for. RFC 5182 §2.1
@@ -153,6 +156,9 @@ class View:
 
     def sync(self, expunges: bool, with_uids: bool = False) -> Iterator[bytes]:
         """Everything that happened since the last time, as untagged responses. §5.2, §7.3, §7.4."""
+        if not self.wanted.messages:
+            yield from self._own_expunges() if expunges else ()
+            return
         changes = self.mailbox.changes(self.modseq)
         self._gone.update(changes.vanished)
         last = self.largest_uid
@@ -163,20 +169,43 @@ class View:
             arrived += self._claim(arrived)
         for context in self.contexts.values():
             context.look(self.mailbox, [*(row.uid for row in changed), *arrived])
+        if self.wanted.flags:  # before ESEARCH: RFC 5465 §5.1
+            yield from self.new_keywords(changed)
+            yield from self._flags(changed, with_uids)
+        for context in self.contexts.values():
             yield from context.left(self, self._gone if expunges else ())
         if expunges and self._gone:
             yield from self._expunged()
         if arrived:
-            self.uids.extend(arrived)
-            yield self.exists()
-        for context in self.contexts.values():
-            yield from context.came(self)
-        yield from self.new_keywords(changes.rows)
-        yield from self._flags(changed, with_uids)
+            yield from self._came(arrived, changes.rows)
+        else:
+            yield from self._joined()
+        self.own.clear()
         self.told.clear()
         if self.condstore and not self._modseq_told:
             self._modseq_told = True
             yield self.highestmodseq()
+
+    def _came(self, arrived: list[int], rows: Iterable[Row]) -> Iterator[bytes]:
+        """EXISTS, then ADDTO, then FETCH of those that this client did not bring itself. RFC 5465 §5.2."""
+        self.uids.extend(arrived)
+        yield self.exists()
+        yield from self.new_keywords(rows)
+        foreign = [uid for uid in arrived if uid not in self.own]
+        yield from self._joined(foreign)
+        if self.wanted.arrivals is not None and foreign:
+            yield from self.wanted.arrivals(self, foreign)
+
+    def _joined(self, arrived: Sequence[int] = ()) -> Iterator[bytes]:
+        for context in self.contexts.values():
+            yield from context.came(self, arrived)
+
+    def _own_expunges(self) -> Iterator[bytes]:
+        """Who wants no news hears of what it removes itself all the same; the rest is told later. RFC 5465 §3.1."""
+        if self.own:
+            others, self._gone = self._gone, set(self.own)
+            yield from self._expunged()
+            self._gone, self.own = others, set()
 
     def highestmodseq(self) -> bytes:
         """Up to where the client knows everything. RFC 7162 §3.1.2.1."""
@@ -187,9 +216,11 @@ class View:
 
         When it is back it asks for what changed after those (RFC 7162 §3.2.5): so what it missed vanishes once more.
         """
-        missed = self.known(sorted(self._gone)) if self.qresync else []
-        if missed:
-            with suppress(MailError):  # the mailbox is gone, too, or the disk is full
+        with suppress(MailError):  # the mailbox is gone, too, or the disk is full
+            if self.qresync and not self.wanted.messages:
+                self._gone.update(self.mailbox.changes(self.modseq).vanished)
+            missed = self.known(sorted(self._gone)) if self.qresync else []
+            if missed:
                 self.mailbox.vanish_again(missed)
 
     def _claim(self, arrived: Sequence[int]) -> list[int]:
@@ -247,7 +278,7 @@ class View:
 
     def flags_line(self, row: Row, with_uid: bool, silent: bool = False) -> bytes:
         """* 3 FETCH (FLAGS (\\Seen)). §7.4.2; UID and MODSEQ for those who enabled them, RFC 7162 §3.2.4, §3.1."""
-        items = [b"UID %d" % row.uid] if with_uid or self.qresync else []
+        items = [b"UID %d" % row.uid] if with_uid or self.qresync or self.wanted.with_uids else []
         if not silent:
             items.append(b"FLAGS " + flags_list(row.flags, row.keywords, self.is_recent(row.uid)))
         if self.condstore:

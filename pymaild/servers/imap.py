@@ -14,5 +14,5 @@ class ImapServer(WireServer):
     refusal = b"* BYE [UNAVAILABLE] {}\r\n"
 
     def watch(self, connection: Connection) -> None:
-        """A session that is parked in IDLE is taken up when its mailbox changes."""
+        """A session that is parked in IDLE, or after NOTIFY, is taken up when something changes that it waits for."""
         connection.listen_for_changes()

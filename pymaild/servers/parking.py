@@ -1,7 +1,8 @@
 """Where connections wait that have nothing to say: no thread each, one for all of them.
 
 A parked connection is an entry in a dictionary and in the kernel's list of watched descriptors. It leaves when its peer
-says something, when its mailbox has changed, when it is overdue, or when the server stops; a thread then takes it up.
+says something, when something has changed that it waits for, when it is overdue, or when the server stops; then a thread
+takes it up.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Parked(Protocol):
         """Go on, in a thread of its own; whether there is something to read."""
 
     def wakeable(self) -> bool:
-        """Whether a change of its mailbox is to be told at once."""
+        """Whether changes are to be told at once."""
 
 
 class Parking:
@@ -54,7 +55,7 @@ class Parking:
         return True
 
     def wake(self, connection: Parked) -> None:
-        """Its mailbox changed. Quick, and callable from any thread."""
+        """Something changed that it waits for. Quick, and callable from any thread."""
         connection.changed = True
         if connection.wakeable():
             self._leave(connection.fileno(), connection)

@@ -157,7 +157,9 @@ class Running:
             config.server.hostname,
             smtp.Logged(self.services.policy(kind.role)),
             client,
+            clock=time.time,
             limits=SmtpLimits(
+                hold=int(config.limits.send_later) if self.services.delivery.outgoing else 0,
                 message_size=config.limits.message_size, recipients=config.limits.recipients, errors=config.limits.errors
             ),
             tls_available=context is not None and not kind.tls_first,

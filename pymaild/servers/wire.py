@@ -44,8 +44,8 @@ class Connection:
     """From the accepted socket to its end."""
 
     __slots__ = (
-        "_closed", "_manner", "_on_close", "_opened", "_pump", "_skipped", "_stopping", "changed", "client", "deadline",
-        "session", "stream",
+        "_closed", "_listens", "_manner", "_on_close", "_opened", "_pump", "_skipped", "_stopping", "changed", "client",
+        "deadline", "session", "stream",
     )  # fmt: skip
 
     def __init__(
@@ -56,7 +56,7 @@ class Connection:
         self._pump = Pump(session)
         self._opened = time.monotonic()
         self._skipped = 0  # octets since the last answer
-        self._stopping = self._closed = False
+        self._stopping = self._closed = self._listens = False
         self.changed = False  # its mailbox changed and it has not been told
         self.deadline = self._opened + manner.timeouts.handshake
 
@@ -130,7 +130,7 @@ class Connection:
             self.stream.start_deflate()
             self._take(self._pump.compressed())
             return self._follow_up()
-        elif then is Then.IDLE and self.changed:
+        elif self.changed and self.wakeable():
             self.changed = False
             self._send(self._pump.wake())
         if self._stopping and self._pump.then in (Then.COMMAND, Then.IDLE):
@@ -201,11 +201,13 @@ class Connection:
         return self.stream.sock.fileno()
 
     def wakeable(self) -> bool:
-        """Whether the session waits in IDLE."""
-        return self._pump.then is Then.IDLE
+        """Whether the session may be told of changes now: in IDLE, and between two commands after NOTIFY. RFC 5465 §3.1."""
+        then = self._pump.then
+        return then is Then.IDLE or (then is Then.COMMAND and self._listens and self.session.listening)  # type: ignore[attr-defined]
 
     def listen_for_changes(self) -> None:
         """Have the session say, from any thread, when its mailbox changed (imap.Session.on_change)."""
+        self._listens = True
         self.session.on_change = lambda: self._manner.parking.wake(self)  # type: ignore[attr-defined]
 
     def stop(self) -> None:

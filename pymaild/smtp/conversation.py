@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol, cast
 
 from pymaild.dialogue import Output
 from pymaild.envelope import Address, Client, Envelope, Outcome, Role
+from pymaild.sasl import Offer
 from pymaild.smtp.data import Message, TextReader
 from pymaild.smtp.reply import Reply
 from pymaild.status import MailError
@@ -86,6 +87,7 @@ class Settings:
     limits: Limits
     tls_available: bool
     auth_allowed: bool  # AUTH without TLS is permitted
+    offer: Offer  # what AUTH is announced with
     spool: Callable[[], BinaryIO]
     new_id: Callable[[], str]
 

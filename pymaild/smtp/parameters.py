@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from pymaild.envelope import Envelope, Recipient
@@ -78,6 +79,37 @@ def _auth(envelope: Envelope, value: str) -> None:
     envelope.auth = mailbox if envelope.client.account else "<>"
 
 
+def _hold_for(envelope: Envelope, value: str) -> None:
+    """Send it in so many seconds. RFC 4865 §5."""
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", value):
+        raise Refused(501, "5.5.4", "HOLDFOR is a number of seconds")
+    _hold_once(envelope)
+    envelope.hold_for = int(value)
+
+
+def _hold_until(envelope: Envelope, value: str) -> None:
+    """Send it at a moment of RFC 3339's writing. RFC 4865 §5."""
+    try:
+        moment = datetime.fromisoformat(value.upper().replace("Z", "+00:00"))
+        seconds = moment.timestamp()
+    except (ValueError, OverflowError):
+        moment, seconds = None, 0.0
+    if moment is None or moment.tzinfo is None or seconds <= 0 or "T" not in value.upper():
+        raise Refused(501, "5.5.4", "HOLDUNTIL looks like 2026-12-24T18:00:00Z")
+    _hold_once(envelope)
+    envelope.hold_until = seconds
+
+
+def _hold_once(envelope: Envelope) -> None:
+    if envelope.hold_for or envelope.hold_until:
+        raise Refused(501, "5.5.4", "HOLDFOR or HOLDUNTIL, not both")
+
+
+def _require_tls(envelope: Envelope, _value: str) -> None:
+    """Go on only over TLS with servers that have proved who they are. RFC 8689 §2."""
+    envelope.require_tls = True
+
+
 def _notify(recipient: Recipient, value: str) -> None:
     """When to report: NEVER stands alone, nothing stands twice. RFC 3461 §4.1."""
     words = value.upper().split(",")
@@ -115,6 +147,13 @@ MAIL_PARAMETERS: Final[dict[str, Parameter[Envelope]]] = {
     "RET": Parameter(_ret, "RFC 3461 §4.3"),
     "ENVID": Parameter(_envid, "RFC 3461 §4.4"),
     "AUTH": Parameter(_auth, "RFC 4954 §5"),
+    "REQUIRETLS": Parameter(_require_tls, "RFC 8689 §2", has_value=False),
+}
+
+SUBMISSION_PARAMETERS: Final[dict[str, Parameter[Envelope]]] = {
+    **MAIL_PARAMETERS,
+    "HOLDFOR": Parameter(_hold_for, "RFC 4865 §5"),
+    "HOLDUNTIL": Parameter(_hold_until, "RFC 4865 §5"),
 }
 
 RCPT_PARAMETERS: Final[dict[str, Parameter[Recipient]]] = {

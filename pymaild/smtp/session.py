@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from pymaild.dialogue import Output, Then
 from pymaild.envelope import Client
+from pymaild.sasl import Offer
 from pymaild.smtp.commands import COMMANDS, login
 from pymaild.smtp.conversation import (
     Answer,
@@ -52,10 +53,11 @@ class Session:
         limits: Limits = Limits(),  # noqa: B008  frozen
         tls_available: bool = False,
         auth_allowed: bool = False,
+        offer: Offer = Offer(),  # noqa: B008  frozen
         spool: Callable[[], BinaryIO] = new_spool,
         new_id: Callable[[], str] = new_id,
     ) -> None:
-        settings = Settings(hostname, policy, limits, tls_available, auth_allowed, spool, new_id)
+        settings = Settings(hostname, policy, limits, tls_available, auth_allowed, offer, spool, new_id)
         self.conversation = Conversation(settings, client)
         self.line_limit = limits.command_line
         self._dialogue: Dialogue | None = None

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import BinaryIO
 
 from pymaild.mailstore import (
+    ALL_RIGHTS,
+    AccessDenied,
     Describe,
+    InvalidName,
     LimitReached,
     Mailbox,
     MailboxExists,
@@ -18,13 +23,16 @@ from pymaild.mailstore import (
     Quota,
     SpecialUse,
 )
-from pymaild.store import delivery, files, folders, index, names, rows, sidecar, transfer
+from pymaild.store import acl, delivery, files, folders, index, metadata, names, rows, sidecar, transfer
+from pymaild.store.acl import Acl
 from pymaild.store.engine import Engine
 from pymaild.store.index import Box
 from pymaild.store.mailbox import OpenMailbox
 from pymaild.store.transaction import Transaction
 
 MAX_MAILBOXES = 10_000
+SPECIAL_USE = "/private/specialuse"  # RFC 6154 §5.4
+_acls = acl.Reader()
 
 
 class Account:
@@ -147,12 +155,20 @@ class Account:
         if use:
             numbers = sidecar.Numbers(numbers.uidvalidity, numbers.mailbox_id, special_use=use.value)
         sidecar.save_numbers(path, numbers)
+        acl.save(path, self._inherited(tx, name))
+        acl.discard(path, metadata.FILE)  # of another mailbox that other programs removed only in part
         folders.make(root, folder)
         files.sync_directory(str(root))
         box = folders.new_box(folder, name, numbers)
         index.insert_box(tx.db, box)
         tx.box(box.mailbox_id)
         tx.changed.add(name)
+
+    def _inherited(self, tx: Transaction, name: str) -> Acl:
+        """Who may use the mailbox above may use this one. RFC 4314 §4."""
+        above = names.parents(name)
+        parent = index.box_by_name(tx.db, above[-1]) if above else None
+        return acl.load(tx.root / parent.folder) if parent else acl.NOBODY
 
     def delete(self, name: str) -> None:
         """Its messages go; mailboxes below it stay. RFC 9051 §6.3.5."""
@@ -222,6 +238,114 @@ class Account:
             source, target = tx.named(names.INBOX), tx.named(new)
             tx.look(source)
             transfer.move(tx, source, _all(tx.db, source), target)
+
+    # ---- who else may use them
+
+    def has(self, name: str) -> bool:
+        """Whether there is a mailbox of this name."""
+        try:
+            self._box(names.canonical(name))
+        except (NoSuchMailbox, InvalidName):
+            return False
+        return True
+
+    def grants(self, name: str) -> Acl:
+        """What others may do with a mailbox."""
+        return _acls(self._engine.root / self._box(names.canonical(name)).folder)
+
+    def grants_of(self, mailbox_id: str) -> Acl:
+        """The same, of a mailbox that may have been renamed. Raises NoSuchMailbox."""
+        box = self._engine.read(lambda db: index.box_by_id(db, mailbox_id))
+        if box is None:
+            raise NoSuchMailbox
+        return _acls(self._engine.root / box.folder)
+
+    def shared(self) -> list[tuple[MailboxInfo, Acl]]:
+        """Every mailbox, and what others may do with it."""
+        boxes = self._boxes().values()
+        return [(MailboxInfo(box.name, mailbox_id=box.mailbox_id), _acls(self._engine.root / box.folder)) for box in boxes]
+
+    def acl(self, name: str) -> list[tuple[str, str]]:
+        """The owner and his rights, then all others. RFC 4314 §3.6."""
+        return [(self.address, ALL_RIGHTS), *self.grants(name).entries.items()]
+
+    def change_acl(self, name: str, identifier: str, change: str, rights: str) -> None:
+        """Rights of anybody but the owner. RFC 4314 §3.1."""
+        if identifier.removeprefix("-") == self.address:
+            raise NotPermitted("5.0.0", "The owner of a mailbox has every right to it, always")
+        with self._engine.writing() as tx:
+            box = tx.named(names.canonical(name))
+            folder = tx.root / box.folder
+            acl.save(folder, acl.load(folder).changed(identifier, change, rights))
+            tx.changed.add(box.name)
+
+    def required_rights(self, name: str, identifier: str) -> str:
+        """RFC 4314 §3.7."""
+        self._box(names.canonical(name))
+        return ALL_RIGHTS if identifier == self.address else ""
+
+    def tell_granted(self, keep: Callable[[set[str]], None]) -> None:
+        """Hand on every identifier that has rights to some mailbox; nobody changes any of them meanwhile."""
+        with self._engine.lock:
+            root = self._engine.root
+            keep({identifier for folder in folders.found(root) for identifier in acl.load(root / folder).granted})
+
+    def forget_guest(self, guest: str) -> None:
+        """Take an account out of every access control list, and what it noted out of every mailbox."""
+        with self._engine.writing() as tx:
+            for folder in folders.found(tx.root):
+                path = tx.root / folder
+                before = acl.load(path)
+                after = before.changed(guest, "", "").changed(f"-{guest}", "", "")
+                if after != before:
+                    acl.save(path, after)
+                noted = metadata.load(path / metadata.FILE)
+                if metadata.without(noted, guest) != noted:
+                    metadata.save(path / metadata.FILE, metadata.without(noted, guest))
+
+    # ---- what is noted of them
+
+    def metadata(self, name: str, who: str = "") -> dict[str, bytes]:
+        """Entries of a mailbox, or of the server (""), as the owner or a guest sees them. RFC 5464 §3.3."""
+        who = who or self.address
+        if not name:
+            return metadata.seen_by(metadata.load(self._engine.root / metadata.ACCOUNT_FILE), who)
+        box = self._box(names.canonical(name))
+        found = metadata.seen_by(metadata.load(self._engine.root / box.folder / metadata.FILE), who)
+        if box.special_use and who == self.address:
+            found[SPECIAL_USE] = b"\\" + box.special_use.encode("ascii")
+        return found
+
+    def set_metadata(self, name: str, changes: Mapping[str, bytes | None], who: str = "") -> None:
+        """Set some entries, or remove them (None): all or none. RFC 5464 §4.3."""
+        who, changes = who or self.address, dict(changes)
+        use = _use(changes, is_owner=who == self.address)
+        if not name and (use is not None or any(entry.startswith(metadata.SHARED) for entry in changes)):
+            raise AccessDenied("What is noted of the server for everybody cannot be changed here")
+        with self._engine.writing() as tx:
+            box = tx.named(names.canonical(name)) if name else None
+            if changes:
+                _note(tx.root / box.folder / metadata.FILE if box else tx.root / metadata.ACCOUNT_FILE, changes, who)
+            if box and use is not None:
+                box.special_use = use
+                tx.save_numbers(box)
+            tx.changed.add(box.name if box else "")
+
+
+def _use(changes: dict[str, bytes | None], is_owner: bool) -> str | None:
+    """The special use that is asked for, taken out of the changes; "": none; None: it stays. RFC 6154 §5.4."""
+    if SPECIAL_USE not in changes:
+        return None
+    use = (changes.pop(SPECIAL_USE) or b"").decode("ascii", "replace").removeprefix("\\").capitalize()
+    if not is_owner:
+        raise AccessDenied("Only its owner can say what a mailbox is for")
+    if use and use not in SpecialUse._value2member_map_:
+        raise NotPermitted("5.0.0", "A mailbox can have one of the special uses Archive, Drafts, Junk, Sent and Trash")
+    return use
+
+
+def _note(path: Path, changes: Mapping[str, bytes | None], who: str) -> None:
+    metadata.save(path, metadata.changed(metadata.load(path), who, changes))
 
 
 def _all(db: sqlite3.Connection, box: Box) -> list[int]:

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pymaild.mailstore import (
+    ALL_RIGHTS,
     Changes,
     Column,
     Describe,
@@ -59,6 +60,14 @@ class OpenMailbox:
     def mailbox_id(self) -> str:
         """An id that outlives a rename. RFC 8474 §5.1."""
         return self._id
+
+    @property
+    def rights(self) -> str:
+        """To the owner everything is allowed; whoever else comes, comes through guarded.py."""
+        return ALL_RIGHTS
+
+    def need(self, rights: str) -> None:
+        """Nothing is missing."""
 
     def _ask(self, question: Callable[[sqlite3.Connection, Box], T]) -> T:
         """Ask about the mailbox as it is at one moment; after a crash the Maildir is looked at first."""

@@ -11,7 +11,7 @@ from pymaild.sasl import Credentials, SaslCancelled, SaslError
 
 
 def run(mechanism: str, *responses: bytes) -> tuple[list[bytes], Credentials]:
-    steps = sasl.MECHANISMS[mechanism].start()
+    steps = sasl.MECHANISMS[mechanism].start(None)
     challenges = [next(steps)]
     for response in responses:
         try:
@@ -98,7 +98,7 @@ def test_a_password_is_not_shown() -> None:
     assert "hush" not in repr(Credentials("ann", "hush"))
 
 
-@given(st.sampled_from(list(sasl.MECHANISMS)), st.lists(st.binary(max_size=60), min_size=2, max_size=2))
+@given(st.sampled_from(list(sasl.BY_DEFAULT)), st.lists(st.binary(max_size=60), min_size=2, max_size=2))
 def test_any_responses_end_in_credentials_or_a_reason(mechanism: str, responses: list[bytes]) -> None:
     try:
         _challenges, credentials = run(mechanism, *responses)

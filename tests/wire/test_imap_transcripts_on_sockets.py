@@ -55,6 +55,7 @@ def served(world: World, tls: bool) -> Iterator[int]:
 def session(world: World, client: Client) -> Session:
     new = world.session()
     client.tls = client.tls or new.client.tls
+    client.bindings = new.client.bindings
     new.client = client
     return new
 

@@ -60,6 +60,7 @@ def session(world: World, client: Client) -> Session:
     new = world.session()
     client.role = world.role
     client.tls = client.tls or new.conversation.client.tls
+    client.bindings = new.conversation.client.bindings
     new.conversation.client = client
     new.conversation.envelope.client = client
     return new

@@ -13,6 +13,7 @@ from pymaild.imap.commands import (
     notauthenticated,
     searching,
     selected,
+    waiting,
 )
 from pymaild.imap.table import Commands
 
@@ -27,4 +28,5 @@ COMMANDS: Final[Commands] = {
     **messages.COMMANDS,
     **searching.COMMANDS,
     **multisearch.COMMANDS,
+    **waiting.COMMANDS,
 }

@@ -198,6 +198,7 @@ def append(session: Session, request: Request) -> Answer:
         else:
             (one,) = uploads
             uids = [mailbox.append(one.message, one.flags, one.keywords, one.internal_date)]
+    session.did(mailbox.name, uids=uids)
     code = f"APPENDUID {mailbox.state().uidvalidity} {compact(uids).decode('ascii')}"
     return Answer("Message stored" if len(uids) == 1 else "Messages stored", code)
 
@@ -220,6 +221,8 @@ def replace(session: Session, request: Request) -> Answer:
         raise No("There is no such message to replace", "NONEXISTENT")
     with ExitStack() as files:
         uid = view.mailbox.replace(replaced[0], _upload(session, drafts[0], files), name)
+    session.did(mailbox.name, uids=[uid])
+    view.own.add(replaced[0])
     code = f"APPENDUID {mailbox.state().uidvalidity} {uid}"
     return Answer("Message replaced", untagged=(ok(code, "The new message is there"),))
 

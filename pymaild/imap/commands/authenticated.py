@@ -1,4 +1,4 @@
-"""What an account's mailboxes are asked: CREATE to STATUS, NAMESPACE, ENABLE, IDLE, COMPRESS. RFC 3501 §6.3."""
+"""What an account's mailboxes are asked: CREATE to STATUS, NAMESPACE, COMPRESS. RFC 3501 §6.3."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pymaild.dialogue import Then
 from pymaild.imap import names
-from pymaild.imap.answers import Answer, Dialogue, Prompt, ok
+from pymaild.imap.answers import Answer, ok
 from pymaild.imap.errors import Bad, No
 from pymaild.imap.grammar import Parser
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
@@ -79,6 +79,7 @@ def create(session: Session, request: Request) -> Answer:
     args.end()
     typed = args.typed.removesuffix(names.DELIMITER)
     session.store.create(name, use)
+    session.did(name)
     mailbox = session.store.open(name)
     listed = session.normalised(typed, mailbox.name)
     return Answer("Mailbox created", f"MAILBOXID ({mailbox.mailbox_id})", listed)  # RFC 8474 §4.1
@@ -98,6 +99,7 @@ def delete(session: Session, request: Request) -> Answer:
     name = mailbox_argument(request.args)
     selected = session.view is not None and session.view.mailbox.mailbox_id == _id_of(session, name)
     session.store.delete(name)
+    session.did(name)
     if not selected:
         return Answer("Mailbox deleted")
     session.unselect()
@@ -124,18 +126,23 @@ def rename(session: Session, request: Request) -> Answer:
     request.args.end()
     typed = request.args.typed.removesuffix(names.DELIMITER)
     session.store.rename(old, new)
+    session.did(old, new)
     return Answer("Mailbox renamed", untagged=session.normalised(typed, _name_of(session, new)) if session.rev2 else ())
 
 
 def subscribe(session: Session, request: Request) -> Answer:
     """Remember a name, whether or not a mailbox has it. §6.3.6."""
-    session.store.subscribe(mailbox_argument(request.args))
+    name = mailbox_argument(request.args)
+    session.store.subscribe(name)
+    session.did(name)
     return Answer("Subscribed")
 
 
 def unsubscribe(session: Session, request: Request) -> Answer:
     """Forget a name. §6.3.7."""
-    session.store.subscribe(mailbox_argument(request.args), subscribed=False)
+    name = mailbox_argument(request.args)
+    session.store.subscribe(name, subscribed=False)
+    session.did(name)
     return Answer("Unsubscribed")
 
 
@@ -173,23 +180,6 @@ def namespace(session: Session, request: Request) -> Answer:
     return Answer("Done", untagged=(b'* NAMESPACE (("" "/")) NIL NIL\r\n',))
 
 
-def idle(session: Session, request: Request) -> Dialogue:
-    """Wait for news until the client says DONE. RFC 2177 §3."""
-    request.args.end()
-    view = session.view
-    end = (
-        None if view is None else session.backend.feed.subscribe(session.store.address, view.mailbox.name, session.changed)
-    )
-    try:
-        said = yield Prompt(b"+ idling\r\n", Then.IDLE)
-    finally:
-        if end is not None:
-            end()
-    if said.upper() != b"DONE":
-        raise Bad("Expected DONE at the end of IDLE")
-    return Answer("Done")
-
-
 def compress(session: Session, request: Request) -> Answer:
     """DEFLATE in both directions from here on. RFC 4978 §3."""
     request.args.space("DEFLATE")
@@ -210,6 +200,5 @@ COMMANDS: Final[Commands] = {
     "UNSUBSCRIBE": Command(unsubscribe, LOGGED_IN, "RFC 3501 §6.3.7"),
     "STATUS": Command(status, LOGGED_IN, "RFC 3501 §6.3.10"),
     "NAMESPACE": Command(namespace, LOGGED_IN, "RFC 2342 §5"),
-    "IDLE": Command(idle, LOGGED_IN, "RFC 2177 §3"),
     "COMPRESS": Command(compress, LOGGED_IN, "RFC 4978 §3"),
 }

@@ -156,14 +156,14 @@ def _flags(args: Parser) -> list[str]:
 def copy(session: Session, request: Request) -> Answer:
     """Copy messages to another mailbox: all of them or none. §6.4.7."""
     view, uids, name = _copy_arguments(session, request)
-    return _copied(uids, name, view.mailbox.copy, in_tag=True)
+    return _copied(session, uids, name, view.mailbox.copy)
 
 
 def move(session: Session, request: Request) -> Answer:
     """Copy, and remove here; COPYUID comes before the EXPUNGEs. RFC 6851 §3, §4.3."""
     view, uids, name = _copy_arguments(session, request)
     refuse_read_only(view)
-    answer = _copied(uids, name, view.mailbox.move, in_tag=False)
+    answer = _copied(session, uids, name, view.mailbox.move, moved=True)
     if answer.untagged and view.qresync:
         answer.code = lambda: f"HIGHESTMODSEQ {view.modseq}"  # RFC 7162 §3.2.7, RFC 6851 §4.4
     return answer
@@ -175,20 +175,24 @@ def _copy_arguments(session: Session, request: Request) -> tuple[View, list[int]
     request.args.space("a mailbox name")
     name = request.args.mailbox()
     request.args.end()
-    target(session, name)
-    return view, uids, name
+    return view, uids, target(session, name).name
 
 
-def _copied(uids: list[int], name: str, run: Callable[[Sequence[int], str], Copied], in_tag: bool) -> Answer:
+def _copied(
+    session: Session, uids: list[int], name: str, run: Callable[[Sequence[int], str], Copied], moved: bool = False
+) -> Answer:
     """COPYUID names the copies. RFC 4315 §3."""
     uidvalidity, pairs = run(uids, name) if uids else (0, [])
     if not pairs:
         if uids:
             raise No(GONE, "EXPUNGEISSUED")
         return Answer("There are no such messages")
+    session.did(name, uids=[new for _, new in pairs])
+    if moved:
+        session.selected.own.update(old for old, _ in pairs)
     old, new = compact(pair[0] for pair in pairs), compact(pair[1] for pair in pairs)
     code = f"COPYUID {uidvalidity} {old.decode('ascii')} {new.decode('ascii')}"
-    return Answer("Copied", code) if in_tag else Answer("Done", untagged=(ok(code, "Moved"),))
+    return Answer("Done", untagged=(ok(code, "Moved"),)) if moved else Answer("Copied", code)
 
 
 COMMANDS: Final[Commands] = {

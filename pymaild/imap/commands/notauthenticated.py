@@ -38,29 +38,30 @@ def login(session: Session, request: Request) -> Dialogue:
     args.end()
     _refuse_in_clear(session)
     with _refusals(session):
-        credentials = yield from _exchange(sasl.plain(), b"\0%s\0%s" % (username, password))
-    return _log_in(session, credentials)
+        outcome = yield from _exchange(sasl.plain(), b"\0%s\0%s" % (username, password))
+        return _log_in(session, outcome)
 
 
 def authenticate(session: Session, request: Request) -> Dialogue:
     """A SASL exchange in base64. §6.2.2; an initial response saves a round trip, RFC 4959 §3."""
     args = request.args
     args.space("a mechanism")
-    mechanism = sasl.MECHANISMS.get(args.word("a mechanism"))
+    name = args.word("a mechanism")
     initial = args.rest("an initial response") if args.accept(b" ") else None
     args.end()
     _refuse_in_clear(session)
+    mechanism = session.offer.start(name, session.client)
     if mechanism is None:
-        raise No(f"The mechanisms here are {', '.join(sasl.MECHANISMS)}", "CANNOT")
+        raise No(f"The mechanisms here are {', '.join(session.offer.names(session.client))}", "CANNOT")
     with _refusals(session):
         response = None if initial is None else sasl.decode_initial(initial)
-        credentials = yield from _exchange(mechanism.start(), response)
-    return _log_in(session, credentials)
+        outcome = yield from _exchange(mechanism, response)
+        return _log_in(session, outcome)
 
 
 @contextmanager
 def _refusals(session: Session) -> Iterator[None]:
-    """What cannot be read as credentials is a failed login; a cancelled one is BAD. §6.2.2."""
+    """What cannot be read as credentials is a failed login, as are wrong ones; a cancelled one is BAD. §6.2.2."""
     try:
         yield
     except sasl.SaslCancelled as error:
@@ -68,9 +69,12 @@ def _refusals(session: Session) -> Iterator[None]:
     except sasl.SaslError as error:
         session.failed_logins += 1
         raise No(str(error), "AUTHENTICATIONFAILED") from None
+    except MailError:
+        session.failed_logins += 1
+        raise
 
 
-def _exchange(mechanism: sasl.Dialogue, response: bytes | None) -> Generator[Prompt, bytes, sasl.Credentials]:
+def _exchange(mechanism: sasl.Dialogue, response: bytes | None) -> Generator[Prompt, bytes, sasl.Outcome]:
     """Challenges out, responses in; the first response may be there already."""
     challenge = next(mechanism)
     while True:
@@ -79,8 +83,8 @@ def _exchange(mechanism: sasl.Dialogue, response: bytes | None) -> Generator[Pro
         try:
             challenge = mechanism.send(response)
         except StopIteration as end:
-            credentials: sasl.Credentials = end.value
-            return credentials
+            outcome: sasl.Outcome = end.value
+            return outcome
         response = None
 
 
@@ -90,14 +94,12 @@ def _refuse_in_clear(session: Session) -> None:
         raise No("Start TLS before you send a password", "PRIVACYREQUIRED")
 
 
-def _log_in(session: Session, credentials: sasl.Credentials) -> Answer:
+def _log_in(session: Session, outcome: sasl.Outcome) -> Answer:
     """The same answer whether the name or the password is wrong: the directory's. RFC 5530 §3."""
-    try:
-        account = session.backend.login(credentials.username, credentials.password, session.client.ip)
-    except MailError:
-        session.failed_logins += 1
-        raise
-    session.logged_in(account)
+    if isinstance(outcome, sasl.Proven):
+        session.logged_in(outcome.account)
+    else:
+        session.logged_in(session.backend.login(outcome.username, outcome.password, session.client.ip))
     return Answer("Logged in", f"CAPABILITY {capabilities(session)}")
 
 

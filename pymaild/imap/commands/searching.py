@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pymaild.imap import context, esearch, sort, thread
 from pymaild.imap.answers import Answer
 from pymaild.imap.errors import Bad, No
+from pymaild.imap.fetch import Items, fetch_items
+from pymaild.imap.notify import fetched
 from pymaild.imap.search import Program, charset, program
 from pymaild.imap.table import Command, Commands, Request, State
 from pymaild.imap.view import View
@@ -23,7 +26,9 @@ def search(session: Session, request: Request) -> Answer:
     """The messages a program of keys holds for. §6.4.4."""
     view, args = session.selected, request.args
     args.space("a search key")
-    wanted = esearch.returns(args, esearch.SEARCH_OPTIONS)
+    fetches: list[Items] = []
+    limit = session.limits.fetch_items
+    wanted = esearch.returns(args, esearch.SEARCH_OPTIONS, lambda: fetches.append(fetch_items(args, False, limit)))
     if wanted is None and "IMAP4REV2" in session.enabled:
         wanted = esearch.Returns(["ALL"])  # RFC 9051 §6.4.4
     reading = Program(args, view, session.limits.search_keys)
@@ -33,7 +38,8 @@ def search(session: Session, request: Request) -> Answer:
     uids = _run(session, reading, wanted)
     answer = _answer(view, request, wanted, reading, uids)
     if updates:
-        kept = context.Context(request.tag, request.by_uid, reading.query, uids)
+        arrivals = partial(fetched, items=fetches[0]) if fetches else None
+        kept = context.Context(request.tag, request.by_uid, reading.query, uids, arrivals)
         answer.untagged = [*answer.untagged, *context.keep(view, kept)]
     return answer
 

@@ -120,6 +120,7 @@ def expunge(session: Session, request: Request) -> Answer:
     request.args.end()
     refuse_read_only(view)
     gone = view.mailbox.expunge(None if ranges is None else view.select(ranges, by_uid=True))
+    view.own.update(gone)
     if not gone or not view.qresync:
         return Answer("Done")
     return Answer("Done", lambda: f"HIGHESTMODSEQ {view.modseq}")  # RFC 7162 §3.2.7

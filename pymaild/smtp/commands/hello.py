@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pymaild import sasl
 from pymaild.dialogue import Then
 from pymaild.smtp.conversation import Conversation, State
 from pymaild.smtp.grammar import helo_name
@@ -44,7 +43,7 @@ def extensions(conversation: Conversation) -> list[str]:
     if conversation.settings.tls_available and not conversation.client.tls:
         keywords.append("STARTTLS")  # RFC 3207
     if conversation.is_submission and conversation.may_authenticate:
-        keywords.append("AUTH " + " ".join(sasl.MECHANISMS))  # RFC 4954
+        keywords.append("AUTH " + " ".join(conversation.settings.offer.names(conversation.client)))  # RFC 4954
     return [*keywords, "HELP"]
 
 

@@ -20,20 +20,26 @@ def auth(conversation: Conversation, argument: str) -> Dialogue:
         raise Refused(503, "5.5.1", "You are logged in already")
     if not conversation.may_authenticate:
         raise Refused(538, "5.7.11", "A password must not travel in clear: STARTTLS first")
-    mechanism = sasl.MECHANISMS.get(name.upper())
-    if mechanism is None:
-        raise Refused(504, "5.5.4", f"The mechanism is not offered: use {' or '.join(sasl.MECHANISMS)}")
+    steps = conversation.settings.offer.start(name.upper(), client)
+    if steps is None:
+        offered = conversation.settings.offer.names(client)
+        raise Refused(504, "5.5.4", f"The mechanism is not offered: use {' or '.join(offered)}")
     try:
-        credentials = yield from _exchange(mechanism.start(), initial.encode("utf-8"))
+        outcome = yield from _exchange(steps, initial.encode("utf-8"))  # raises MailError
     except sasl.SaslCancelled as error:
         raise Refused(501, "5.7.0", str(error)) from None
+    except sasl.BadBinding as error:
+        raise Refused(535, "5.7.8", str(error)) from None
     except sasl.SaslError as error:
         raise Refused(501, "5.5.2", str(error)) from None
-    client.account = conversation.policy.login(client, credentials.username, credentials.password)  # raises MailError
+    if isinstance(outcome, sasl.Proven):
+        client.account = outcome.account
+    else:
+        client.account = conversation.policy.login(client, outcome.username, outcome.password)  # raises MailError
     return Reply(235, "2.7.0", "Welcome")
 
 
-def _exchange(steps: sasl.Dialogue, initial: bytes) -> Generator[Reply | Output, bytes, sasl.Credentials]:
+def _exchange(steps: sasl.Dialogue, initial: bytes) -> Generator[Reply | Output, bytes, sasl.Outcome]:
     """Carry challenges and responses as base64 lines; an initial response answers the first challenge. RFC 4954 §4."""
     challenge = next(steps)
     response = sasl.decode_initial(initial) if initial else None
@@ -43,6 +49,6 @@ def _exchange(steps: sasl.Dialogue, initial: bytes) -> Generator[Reply | Output,
         try:
             challenge = steps.send(response)
         except StopIteration as done:
-            credentials: sasl.Credentials = done.value
-            return credentials
+            outcome: sasl.Outcome = done.value
+            return outcome
         response = None

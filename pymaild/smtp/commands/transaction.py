@@ -16,13 +16,27 @@ def mail(conversation: Conversation, argument: str) -> Reply:
     if reverse_path and not reverse_path.domain:
         raise Refused(501, "5.1.7", "The sender address needs a domain: <name@example.org>")
     envelope = Envelope(conversation.client, reverse_path, message_id=conversation.settings.new_id())
-    parameters.apply(parameters.MAIL_PARAMETERS, grammar.parameters(rest), envelope)
+    _read_parameters(conversation, envelope, rest)
     if envelope.size > conversation.limits.message_size:
         raise too_big(conversation.limits.message_size)  # RFC 1870 §6.1
     _refuse_unicode(argument, envelope)
     conversation.policy.sender(envelope)  # raises MailError
     conversation.envelope, conversation.state = envelope, State.MAIL
     return Reply(250, "2.1.0", "Sender ok")
+
+
+def _read_parameters(conversation: Conversation, envelope: Envelope, rest: str) -> None:
+    known = parameters.SUBMISSION_PARAMETERS if conversation.may_hold else parameters.MAIL_PARAMETERS
+    parameters.apply(known, grammar.parameters(rest), envelope)
+    if envelope.require_tls and not conversation.client.tls:
+        raise Refused(530, "5.7.10", "REQUIRETLS needs TLS here too: start TLS first")  # RFC 8689 §2.1
+    now = conversation.settings.clock()
+    if envelope.hold_for:
+        envelope.hold_until = now + envelope.hold_for
+    if envelope.hold_until > now + conversation.limits.hold:
+        raise Refused(
+            501, "5.5.4", f"The message may be held for {conversation.limits.hold} seconds at most"
+        )  # RFC 4865 §4
 
 
 def _refuse_stranger(conversation: Conversation) -> None:

@@ -59,6 +59,6 @@ def test_with_an_account_go_its_shares(shares: Shares, directory: Directory) -> 
 def test_who_is_no_account_shares_nothing(shares: Shares) -> None:
     shares.add("ghost@example.org", BOB)
     assert shares.owners(BOB) == ()
-    assert not shares.is_account("ghost@example.org")
-    assert shares.is_account(BOB)
-    assert not shares.is_account("Bob@example.org")
+    assert shares.account("ghost@example.org") is None
+    assert shares.account("no address") is None
+    assert shares.account("Bob@EXAMPLE.org") == BOB
