@@ -86,6 +86,7 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "ESEARCH": _logged_in,  # RFC 4731
     "SEARCHRES": _logged_in,  # RFC 5182
     "WITHIN": _logged_in,  # RFC 5032
+    "NOTIFY": _logged_in,  # RFC 5465
     "CONTEXT=SEARCH": _logged_in,  # RFC 5267 §4
     "MULTISEARCH": _logged_in,  # RFC 7377
     "PARTIAL": _logged_in,  # RFC 9394

@@ -5,13 +5,13 @@
 
 A command is collected in an Input (its lines and literals), read by a Parser, found in the table COMMANDS, and answered by
 its handler with an Answer, or with a Dialogue that asks for more lines (AUTHENTICATE, IDLE). What others did to the
-selected mailbox is told after each command and during IDLE: that is View.sync(). Between two commands nothing is held
-open but the view.
+selected mailbox is told after each command and during IDLE: that is View.sync(). What NOTIFY asks for comes from the
+Notifier, also between two commands, where nothing is held open but these two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from io import BytesIO
 from typing import BinaryIO, Protocol
 
@@ -25,8 +25,10 @@ from pymaild.imap.errors import Bad, Refusal, refusal
 from pymaild.imap.grammar import Parser
 from pymaild.imap.input import Announced, Discard, Input, Literal, Memory, announced
 from pymaild.imap.limits import Limits
+from pymaild.imap.notifier import Notifier
 from pymaild.imap.table import Command, Request, State
 from pymaild.imap.view import View
+from pymaild.imap.wanted import EVERYTHING, NOTHING, Wanted
 from pymaild.mailstore import AccountStore, ChangeFeed, Mailbox, NoSuchMailbox
 from pymaild.sasl import Offer
 from pymaild.status import MailError
@@ -73,7 +75,9 @@ class Session:
         self.compressed = False
         self.enabled: set[str] = set()  # what the client has switched on: RFC 5161
         self.view: View | None = None
-        self.on_change: Callable[[], None] | None = None  # set by the wire; called from any thread during IDLE
+        self.wanted: Wanted = EVERYTHING  # what is told of the selected mailbox
+        self.notifier: Notifier | None = None  # from NOTIFY SET on
+        self.on_change: Callable[[], None] | None = None  # set by the wire; called from any thread, see changed()
         self.failed_logins = 0
         self._store: AccountStore | None = None
         self._input = Input()
@@ -131,6 +135,7 @@ class Session:
     def unauthenticate(self) -> None:
         """Back to not authenticated; TLS and compression stay, what was enabled does not. RFC 8437 §2."""
         self.unselect()
+        self.notify(None, EVERYTHING)
         self.client.account = ""
         self._store = None
         self.enabled.clear()
@@ -139,6 +144,7 @@ class Session:
     def select(self, mailbox: Mailbox, read_only: bool) -> View:
         """-> selected. §3.3."""
         self.view = View(mailbox, read_only, self.enabled)
+        self.view.wanted = self.wanted
         self.state = State.SELECTED
         return self.view
 
@@ -148,13 +154,41 @@ class Session:
         if view is not None:
             view.leave()
             self.state = State.AUTHENTICATED
+            if self.notifier is not None:
+                self.notifier.left(view)
+
+    def notify(self, notifier: Notifier | None, wanted: Wanted = NOTHING) -> None:
+        """News come from this notifier now. RFC 5465 §3.1: NONE is none, also of the selected mailbox."""
+        before, self.notifier = self.notifier, notifier
+        if before is not None:
+            before.close()
+        if notifier is None:
+            self.want(wanted)
+
+    def want(self, wanted: Wanted) -> None:
+        """What is told of the selected mailbox, whichever it is. RFC 5465 §3.1."""
+        self.wanted = wanted
+        if self.view is not None:
+            self.view.wanted = wanted
+
+    def did(self, *mailboxes: str, uids: Collection[int] = ()) -> None:
+        """The client changed these itself: it is not notified. RFC 5465 §5."""
+        if self.notifier is not None:
+            self.notifier.did(mailboxes, uids)
+        if self.view is not None and self.view.mailbox.name in mailboxes:
+            self.view.own.update(uids)
+
+    @property
+    def listening(self) -> bool:
+        """Whether news may be told between two commands. RFC 5465 §3.1."""
+        return self.notifier is not None
 
     def enable(self, extension: str) -> None:
         """Switch on what changes the server's answers; QRESYNC brings CONDSTORE. RFC 5161 §3.1, RFC 7162 §3.2.3."""
         self.enabled.update({"CONDSTORE", extension} if extension == "QRESYNC" else {extension})
 
     def changed(self) -> None:
-        """The selected mailbox changed while the client idles: the wire is told, and will call wake()."""
+        """Something changed that the client waits for: the wire is told, and will call wake()."""
         if self.on_change is not None:
             self.on_change()
 
@@ -212,8 +246,8 @@ class Session:
         return Output((), Then.LINE)
 
     def wake(self) -> Output:
-        """Tell an idling client what has changed. RFC 2177 §3."""
-        output = Output((), Then.IDLE)
+        """Tell a client that idles, or that has asked with NOTIFY, what has changed. RFC 2177 §3, RFC 5465 §3.1."""
+        output = Output((), Then.COMMAND if self._dialogue is None else Then.IDLE)
         output.data = self._told(output)
         return output
 
@@ -236,6 +270,7 @@ class Session:
             self._dialogue[2].close()
             self._dialogue = None
         self._input.close()
+        self.notify(None)
         self.unselect()
 
     # ---- a command comes in
@@ -357,18 +392,22 @@ class Session:
         try:
             if self.view is not None and command.news:
                 yield from self.view.sync(not command.keeps_numbers, command.by_uid)
+            if self.notifier is not None:
+                yield from self.notifier.news()
         except MailError as error:
             yield from self._farewell(error, output)
             return
         yield from tagged
 
     def _told(self, output: Output, first: bytes = b"") -> Iterator[bytes]:
-        """The news for a client in IDLE."""
+        """The news for a client in IDLE, or between two commands."""
         yield from (first,) if first else ()
         try:
             if self.view is not None:
                 self.view.mailbox.refresh()
-                yield from self.view.sync(expunges=True)
+                yield from self.view.sync(output.then is Then.IDLE or self.wanted.expunges_at_once)
+            if self.notifier is not None:
+                yield from self.notifier.news()
         except MailError as error:
             yield from self._farewell(error, output)
 
