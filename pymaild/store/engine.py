@@ -20,6 +20,15 @@ from pymaild.store.transaction import Transaction
 
 T = TypeVar("T")
 Limits = Callable[[str], tuple[int, int]]
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def this_boot() -> int:
+    """A number for the time since the machine started; 0: not known. What was written since then no power cut took back."""
+    try:
+        return int(_BOOT_ID.read_text("ascii")[:13].replace("-", ""), 16)
+    except (OSError, ValueError):
+        return 0
 
 
 class Engine:
@@ -58,13 +67,15 @@ class Engine:
         journal.recover(self.root)
         first = self.lock.alone()
         db = opened.writer
-        clean = db.execute("SELECT value FROM meta WHERE name = 'clean'").fetchone()[0]
+        notes = dict(db.execute("SELECT name, value FROM meta"))
+        clean, boot = notes["clean"], this_boot()
         if opened.created or (first and not clean):
-            db.execute("UPDATE mailbox SET recovering = 2, cur_mark = 0, new_mark = 0")
+            doubt = index.LOST if boot and notes.get("boot") == boot else index.CUT
+            db.execute("UPDATE mailbox SET recovering = max(recovering, ?), cur_mark = 0, new_mark = 0", (doubt,))
             self.lock.clean()
-        if first and clean:  # durable before anything is changed: an older index must not look like a clean one
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("UPDATE meta SET value = 0 WHERE name = 'clean'")
+        if first and (clean or notes.get("boot") != boot):  # durable before anything is changed: an older index
+            db.execute("PRAGMA synchronous = FULL")  # must not look like a clean one, nor like one of this boot
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('clean', 0), ('boot', ?)", (boot,))
             db.execute("PRAGMA synchronous = NORMAL")
         if opened.created or first:
             db.execute("BEGIN IMMEDIATE")

@@ -103,7 +103,7 @@ def new_box(folder: str, name: str, numbers: sidecar.Numbers) -> Box:
     box.mailbox_id, box.special_use, box.uidvalidity = numbers.mailbox_id, numbers.special_use, numbers.uidvalidity
     box.uid_bound, box.modseq_bound = numbers.uid_bound, numbers.modseq_bound
     box.uidnext = box.modseq = box.recent_uid = box.rendered_uid = box.text_uid = 1
-    box.recovering = 2
+    box.recovering = index.LOST
     return box
 
 

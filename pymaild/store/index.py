@@ -22,6 +22,8 @@ from pymaild.mailstore import Column, NoSpace, StorageFailed, StoreError
 FILE = "index.sqlite3"
 VERSION = 4
 SHIFT = 32
+LOST = 2  # of Box.recovering: the index may be older than the files, or new
+CUT = 3  # and what it lost may have been undone before: no modseq it knows can be believed
 COLUMNS = [Column.SORTING, Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.SUMMARY, Column.PARTS, Column.HEADER]
 TABLES = ("message", "file", "rendered", "sought", "text_of")  # a row for each message, by its key
 SOUGHT = [
@@ -94,7 +96,7 @@ class Box:
     history: int  # since a modseq below it, what vanished is not known any more
     pruned_uid: int  # of the uids up to it some may have vanished without a trace in `vanished`
     keywords: str  # words by letter, a space between; "-" for a free letter
-    recovering: int  # uids above uidnext may be in use: look at the Maildir before giving out another
+    recovering: int  # uids above uidnext may be in use: look at the Maildir before giving out another; see scan.py
     cur_mark: int
     new_mark: int
 

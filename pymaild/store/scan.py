@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from pymaild.mailstore import StoreError
 from pymaild.store import files, sidecar
 from pymaild.store.files import FileName
+from pymaild.store.index import CUT, LOST
 
 if TYPE_CHECKING:
     from pymaild.store.index import Box
     from pymaild.store.transaction import Transaction
 
 MAX_FILES = 5000  # unknown files taken in by one transaction; the rest follows in the next
-_LOST = 2  # of Box.recovering: the index may be older than the files
+MAX_UNKNOWN = 20_000  # uids that a crash leaves in doubt and that are said to have vanished, one by one
 _TRIES = 5
 
 
@@ -166,11 +167,7 @@ class _Look:
         """Put the files that keep their uid into the index, and leave the recovery behind."""
         box, tx = self.box, self.tx
         if box.recovering:
-            box.uidnext = max(box.uidnext, box.uid_bound)
-            if box.recovering == _LOST:
-                box.modseq = max(box.modseq, box.modseq_bound)
-                box.history = box.modseq + 1
-            tx.modseq(box)
+            self._recount(settled)
         for uid, (name, found, status) in sorted(self.ours.items()):
             flags, keywords, others = files.flags_of(found.letters)
             canonical = files.render(found.unique, status.st_size, uid, files.letters_of(flags, keywords, others))
@@ -181,6 +178,26 @@ class _Look:
         if box.recovering and settled:
             box.recovering = 0
         tx.save(box)
+
+    def _recount(self, settled: bool) -> None:
+        """Numbers go on above what may have been given out, and what a client may have heard of is told it again."""
+        box, tx = self.box, self.tx
+        unknown = range(box.uidnext, box.uid_bound)  # may have come and gone without the index
+        box.uidnext = max(box.uidnext, box.uid_bound)
+        if box.recovering < LOST:
+            tx.modseq(box)
+            return
+        new = box.modseq == 1
+        box.modseq = max(box.modseq, box.modseq_bound)
+        modseq = tx.modseq(box)
+        if new or not settled or len(unknown) > MAX_UNKNOWN:
+            box.history = modseq
+        else:
+            values = [(box.first_key + uid, modseq) for uid in set(unknown).difference(self.ours, self.known)]
+            tx.db.executemany("INSERT OR REPLACE INTO vanished VALUES (?, ?)", values)
+        if box.recovering == CUT:
+            here = (modseq, box.first_key, box.last_key)
+            tx.db.execute("UPDATE message SET modseq = ? WHERE key BETWEEN ? AND ?", here)
 
     def take(self, directory: str, name: str) -> None:
         """Give a file of another program a uid and a name of ours."""

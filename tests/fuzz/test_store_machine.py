@@ -14,12 +14,14 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pymaild.mailstore import Flag, FlagChange, Mailbox, MailboxExists, MailboxHasChildren, NoSuchMailbox, NotPermitted
+from pymaild.store import engine
 from tests.storing import ANN, memory, message, root, stores
 
 NAMES = ["INBOX", "A", "A/B", "C"]
@@ -48,6 +50,9 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="machine", dir=memory()))
         self.saved = self.directory / "saved"
+        self.boots = 1
+        self.patch = patch.object(engine, "this_boot", lambda: self.boots)
+        self.patch.start()
         self.count = 0
         self.model: dict[str, Truth] = {}
         self.validities: set[int] = set()
@@ -70,6 +75,7 @@ class Machine(RuleBasedStateMachine):
         for store in self.pair:
             store.close()
         shutil.rmtree(self.directory)
+        self.patch.stop()
 
     def open(self, side: int, name: str) -> Mailbox:
         return self.pair[side](ANN).open(name)
@@ -232,8 +238,8 @@ class Machine(RuleBasedStateMachine):
     def die(self) -> None:
         """Both processes end without a word; what they had open is gone."""
         for store in self.pair:
-            for engine in store._engines.values():
-                engine.lock.close()
+            for opened in store._engines.values():
+                opened.lock.close()
 
     @rule()
     def reopen(self) -> None:
@@ -267,6 +273,7 @@ class Machine(RuleBasedStateMachine):
     def power_cut(self) -> None:
         """The files are as they were acknowledged, the index is older."""
         self.die()
+        self.boots += 1
         for path in self.index_files():
             path.unlink(missing_ok=True)
         for path in self.saved.iterdir():
