@@ -1,35 +1,82 @@
-"""THREAD: messages of a mailbox as trees on the wire. RFC 5256 §4; the algorithms are in message/thread.py."""
+"""THREAD: messages of a mailbox as trees on the wire. RFC 5256 §4; the algorithms are in message/thread.py.
+
+Who answers whom never changes while the same messages are there. So the trees of the last large mailboxes are kept as they
+are told, with places for the numbers, which are others in each session.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
-from pymaild.imap.sort import sent_dates, sort_keys
-from pymaild.mailstore import Mailbox
+from pymaild.mailstore import Column, Fact, Mailbox
 from pymaild.message.sorting import NO_KEYS
-from pymaild.message.thread import Algorithm, Message, Node
+from pymaild.message.thread import ALGORITHMS, Message, Node
+
+KEPT: Final = 8  # mailboxes whose trees are kept
+LARGE: Final = 500  # messages
 
 
-def threads(mailbox: Mailbox, uids: Sequence[int], algorithm: Algorithm) -> list[Node]:
+class Drawn(NamedTuple):
+    """Trees as they are told: (%d)(%d %d (%d)(%d)), and the uids that stand in these places."""
+
+    form: bytes
+    uids: array[int]
+
+
+_kept: dict[tuple[str, str], tuple[array[int], Drawn]] = {}  # by mailbox and algorithm: of which messages, and their trees
+
+
+def drawn(mailbox: Mailbox, uids: Sequence[int], algorithm: str) -> Drawn:
     """Some messages, by rising uid, as trees."""
-    keys = sort_keys(mailbox, uids) if uids else {}
-    sent = sent_dates(mailbox, uids, keys)
-    messages = []
-    for uid in uids:
-        of = keys.get(uid, NO_KEYS)
-        messages.append(Message(uid, sent.get(uid, 0), of.subject, of.is_reply, of.message_id, of.references))
-    return algorithm(messages)
+    key, these = (mailbox.mailbox_id, algorithm), array("I", uids)
+    last = _kept.pop(key, None)
+    if last is None or last[0] != these:
+        last = these, draw(ALGORITHMS[algorithm](_messages(mailbox, uids)))
+    if len(uids) >= LARGE:
+        while len(_kept) >= KEPT:
+            _kept.pop(next(iter(_kept), key), None)
+        _kept[key] = last
+    return last[1]
 
 
-def response(trees: Sequence[Node], number: Callable[[int], int]) -> bytes:
-    """* THREAD (2)(3 6 (4 23)(44 7 96)); `number` is what stands for a uid. §5 (thread-data)."""
-    return b"* THREAD%s%s\r\n" % (b" " if trees else b"", b"".join(_rendered(trees, number)))
+def _messages(mailbox: Mailbox, uids: Sequence[int]) -> list[Message]:
+    """What threading knows of them; who has no good Date field counts as sent when it came in. RFC 5256 §2.2."""
+    found = mailbox.table(uids, [Fact.INTERNAL_DATE, Column.SORTING])
+    texts = [text or _NO_KEYS for text in found.columns[Column.SORTING]]
+    keys = json.loads(b"[%b]" % b",".join(texts))
+    return [
+        Message(uid, int(date) if sent is None else sent, subject, is_reply, message_id, references)
+        for uid, date, (subject, is_reply, sent, *_, message_id, references) in zip(
+            found.uids, found.columns[Fact.INTERNAL_DATE], keys, strict=True
+        )
+    ]
 
 
-def _rendered(trees: Sequence[Node], number: Callable[[int], int]) -> Iterator[bytes]:
+_NO_KEYS = json.dumps(NO_KEYS).encode("ascii")
+
+
+def draw(trees: Sequence[Node]) -> Drawn:
+    """Trees as they are told."""
+    uids = array("I")
+    return Drawn(b"".join(_rendered(trees, uids)), uids)
+
+
+def response(form: bytes, numbers: Sequence[int]) -> bytes:
+    """* THREAD (2)(3 6 (4 23)(44 7 96)). §5 (thread-data)."""
+    return b"* THREAD" + (b" " if form else b"") + form % tuple(numbers) + b"\r\n"
+
+
+def _rendered(trees: Sequence[Node], uids: array[int]) -> Iterator[bytes]:
     """A tree of one branch is a list of numbers; where it branches, each branch has parentheses. Nothing recurses."""
     waiting: list[Node | bytes] = []
     for tree in trees:
+        if tree.message is not None and not tree.children:
+            uids.append(tree.message.id)
+            yield b"(%d)"
+            continue
         waiting += (b")", tree)
         yield b"("
         while waiting:
@@ -38,7 +85,8 @@ def _rendered(trees: Sequence[Node], number: Callable[[int], int]) -> Iterator[b
                 yield node
                 continue
             if node.message is not None:
-                yield b"%d" % number(node.message.id)
+                uids.append(node.message.id)
+                yield b"%d"
             if node.message is not None and node.children:
                 yield b" "
             if len(node.children) == 1:

@@ -75,23 +75,20 @@ def thread_(session: Session, request: Request) -> Answer:
     """The same, as trees of who answers whom. RFC 5256 §3 (THREAD)."""
     view, args = session.selected, request.args
     args.space("a thread algorithm")
-    algorithm = ALGORITHMS.get(args.word("a thread algorithm"))
-    if algorithm is None:
+    algorithm = args.word("a thread algorithm")
+    if algorithm not in ALGORITHMS:
         raise Bad(f"Expected one of the thread algorithms {' '.join(ALGORITHMS)}")
     args.space("a charset")
     reading = Program(args, view, session.limits.search_keys)
-    trees = thread.threads(view.mailbox, _run(session, reading, None, charset_first=True), algorithm)
-    return Answer("Done", untagged=(thread.response(trees, _same if request.by_uid else view.number),))
+    trees = thread.drawn(view.mailbox, _run(session, reading, None, charset_first=True), algorithm)
+    numbers = trees.uids if request.by_uid else view.numbered(trees.uids)
+    return Answer("Done", untagged=(thread.response(trees.form, numbers),))
 
 
 def check_relevancy(reading: Program, wanted: esearch.Returns | None, sorts: bool = False) -> None:
     """There are no scores without FUZZY. RFC 6203 §4."""
     if not reading.fuzzy and (sorts or (wanted is not None and "RELEVANCY" in wanted.words)):
         raise Bad("RELEVANCY is for searches with FUZZY")
-
-
-def _same(uid: int) -> int:
-    return uid
 
 
 def _run(session: Session, reading: Program, wanted: esearch.Returns | None, charset_first: bool = False) -> Sequence[int]:

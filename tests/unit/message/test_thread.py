@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pymaild.imap.thread import response
+from pymaild.imap.thread import Drawn, draw, response
 from pymaild.message.thread import ALGORITHMS, Message, ordered_subject, references
 
 
@@ -17,7 +17,11 @@ def m(number: int, message_id: str = "", refs: str = "", subject: str = "", sent
 
 
 def told(messages: list[Message], algorithm: str = "REFERENCES") -> str:
-    return response(ALGORITHMS[algorithm](messages), lambda number: number).decode().removeprefix("* THREAD").strip()
+    return line(draw(ALGORITHMS[algorithm](messages))).removeprefix("* THREAD").strip()
+
+
+def line(drawn: Drawn) -> str:
+    return response(drawn.form, drawn.uids).decode()
 
 
 CASES = [
@@ -71,10 +75,10 @@ def test_whatever_they_say_each_message_comes_once(drawn: list[tuple[str, list[s
     messages = [m(number, name, " ".join(refs), subject, number, reply)
                 for number, (name, refs, subject, reply) in enumerate(drawn, 1)]  # fmt: skip
     for algorithm in (references, ordered_subject):
-        line = response(algorithm(messages), lambda number: number).decode()
-        numbers = [int(word) for word in line.removeprefix("* THREAD").replace("(", " ").replace(")", " ").split()]
+        text = line(draw(algorithm(messages)))
+        numbers = [int(word) for word in text.removeprefix("* THREAD").replace("(", " ").replace(")", " ").split()]
         assert sorted(numbers) == [message.id for message in messages]
-        assert line.count("(") == line.count(")")
+        assert text.count("(") == text.count(")")
 
 
 def _chain(size: int) -> list[Message]:
