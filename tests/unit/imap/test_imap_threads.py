@@ -42,7 +42,7 @@ def test_what_comes_and_goes_is_seen(inbox: Mailbox) -> None:
     assert told(inbox) == "* THREAD (1 2 (3)(4))"
     inbox.change_flags([2], FlagChange.ADD, int(Flag.DELETED))
     inbox.expunge()
-    assert told(inbox) == "* THREAD (1 3)(4)"
+    assert told(inbox) == "* THREAD (1)((3)(4))"
 
 
 def test_trees_of_the_same_messages_are_not_made_again(inbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
