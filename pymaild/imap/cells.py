@@ -128,8 +128,7 @@ def header_sections(wanted: Section, part: Slice | None) -> Make:
     """BODY[HEADER] and its fields, of the headers in the index."""
     pick = wanted.picker()
 
-    def cell(header: bytes) -> bytes:
-        octets = pick(header)
+    def cell(octets: bytes) -> bytes:
         if part is not None:
             octets = part.of(octets)
         if b"\0" in octets:
@@ -137,14 +136,15 @@ def header_sections(wanted: Section, part: Slice | None) -> Make:
         return b"{%d}\r\n%b" % (len(octets), octets)
 
     def of_message(message: bytes | None) -> bytes | None:
-        return None if message is None else cell(message[: header_end(message)])
+        return None if message is None else cell(*pick([message[: header_end(message)]]))
 
     def make(batch: Batch) -> Cells:
         headers = batch.table.columns[Column.HEADER]
+        found = map(cell, pick(headers))
         if all(headers):
-            return map(cell, headers)
+            return found
         messages = batch.header_messages()
-        return (cell(header) if header else of_message(next(messages)) for header in headers)
+        return (octets if header else of_message(next(messages)) for header, octets in zip(headers, found, strict=True))
 
     return make
 

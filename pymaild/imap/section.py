@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,10 +39,10 @@ class Section:
         part = sections.find(root, ".".join(map(str, self.path)))
         return None if part is None else self._part(message, part)
 
-    def picker(self) -> Callable[[bytes], bytes]:
-        """What makes the octets of a header block, where that is enough; to be used for many."""
+    def picker(self) -> Callable[[Sequence[bytes]], Sequence[bytes]]:
+        """What makes the octets of header blocks, where those are enough; to be used for many."""
         if self.what == "HEADER":
-            return lambda header: header
+            return lambda headers: headers
         return sections.picker(self.names, negate=self.what == "HEADER.FIELDS.NOT")
 
     def _whole(self, message: bytes) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,15 @@ from pathlib import Path
 from pymaild.mailstore import Column, NoSpace, StorageFailed, StoreError
 
 FILE = "index.sqlite3"
-VERSION = 4
+VERSION = 5
 SHIFT = 32
 LOST = 2  # of Box.recovering: the index may be older than the files, or new
 CUT = 3  # and what it lost may have been undone before: no modseq it knows can be believed
-COLUMNS = [Column.SORTING, Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.SUMMARY, Column.PARTS, Column.HEADER]
-TABLES = ("message", "file", "rendered", "sought", "text_of")  # a row for each message, by its key
+RENDERED = {  # tables of what describe() made; the header apart, because it is large and asked for alone
+    "rendered": [Column.SORTING, Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.SUMMARY, Column.PARTS],
+    "header": [Column.HEADER],
+}
+TABLES = ("message", "file", *RENDERED, "sought", "text_of")  # a row for each message, by its key
 SOUGHT = [
     *(Column.SENT, Column.SENT_DAY),
     *(Column.FROM, Column.TO, Column.CC, Column.BCC, Column.SUBJECT, Column.MESSAGE_ID),
@@ -51,7 +54,8 @@ CREATE TABLE file (
     key INTEGER PRIMARY KEY, name TEXT NOT NULL, others TEXT NOT NULL, sha256 BLOB);
 CREATE TABLE rendered (
     key INTEGER PRIMARY KEY, sorting BLOB, envelope BLOB, body BLOB, bodystructure BLOB, summary BLOB,
-    parts BLOB, header BLOB);
+    parts BLOB);
+CREATE TABLE header (key INTEGER PRIMARY KEY, header BLOB);
 CREATE TABLE sought (
     key INTEGER PRIMARY KEY, sent INTEGER NOT NULL, sent_day INTEGER NOT NULL, subject_text BLOB NOT NULL,
     from_text BLOB NOT NULL, to_text BLOB NOT NULL, cc_text BLOB NOT NULL, bcc_text BLOB NOT NULL,
@@ -140,6 +144,11 @@ def box_by_name(db: sqlite3.Connection, name: str) -> Box | None:
 def boxes(db: sqlite3.Connection) -> list[Box]:
     """Every mailbox the index knows."""
     return [Box(*row) for row in db.execute(_SELECT_BOX)]
+
+
+def holding(wanted: Sequence[Column]) -> str:
+    """The tables that hold these columns of RENDERED, for FROM."""
+    return " NATURAL JOIN ".join(table for table, columns in RENDERED.items() if set(columns).intersection(wanted))
 
 
 def usage(db: sqlite3.Connection) -> tuple[int, int]:

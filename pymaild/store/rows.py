@@ -15,7 +15,7 @@ from pymaild.mailstore import (
 )
 from pymaild.store import files, find
 from pymaild.store.engine import Engine
-from pymaild.store.index import COLUMNS, Box
+from pymaild.store.index import RENDERED, Box, holding
 
 _ROW = "SELECT key & 4294967295, flags, keywords, modseq, size, internal_date, save_date FROM message"
 _HERE = " WHERE key BETWEEN ? AND ?"
@@ -160,7 +160,7 @@ def columns(
 ) -> dict[int, tuple[bytes, ...]]:
     """What is rendered of some messages, by rising uid."""
     fields = ", ".join(column.value for column in wanted)
-    sql = f"SELECT key & 4294967295, {fields} FROM rendered" + _THESE + " ORDER BY key"  # noqa: S608 - from an Enum
+    sql = f"SELECT key & 4294967295, {fields} FROM {holding(wanted)}" + _THESE + " ORDER BY key"  # noqa: S608 - from an Enum
     return {row[0]: row[1:] for row in db.execute(sql, (keys(box, some),))}
 
 
@@ -169,21 +169,23 @@ def digests(db: sqlite3.Connection, box: Box, some: Sequence[int]) -> dict[int, 
     return dict(db.execute(_DIGEST + _THESE, (keys(box, some),)).fetchall())
 
 
-_INSERT_RENDERED = (
-    f"INSERT OR REPLACE INTO rendered (key, {', '.join(column.value for column in COLUMNS)})"  # noqa: S608
-    f" SELECT ?, {', '.join('?' for _ in COLUMNS)} WHERE EXISTS (SELECT 1 FROM message WHERE key = ?)"
-)
+_KEEP_RENDERED = {
+    table: f"INSERT OR REPLACE INTO {table} (key, {', '.join(column.value for column in columns)})"  # noqa: S608
+    f" SELECT ?, {', '.join('?' for _ in columns)} WHERE EXISTS (SELECT 1 FROM message WHERE key = ?)"
+    for table, columns in RENDERED.items()
+}
 
 
 def keep_rendered(
     db: sqlite3.Connection, box: Box, made: dict[int, dict[Column, bytes]], digests: dict[int, bytes]
 ) -> None:
     """Keep what describe() made of some messages, of those that are still there, and checksums a rebuild left out."""
-    values = []
-    for uid, cells in made.items():
-        key = box.first_key + uid
-        values.append((key, *[cells.get(column, b"") for column in COLUMNS], key))
-    db.executemany(_INSERT_RENDERED, values)
+    for table, columns in RENDERED.items():
+        values = []
+        for uid, cells in made.items():
+            key = box.first_key + uid
+            values.append((key, *[cells.get(column, b"") for column in columns], key))
+        db.executemany(_KEEP_RENDERED[table], values)
     find.keep(db, box, made)
     sums = [(digest, box.first_key + uid) for uid, digest in digests.items()]
     db.executemany("UPDATE file SET sha256 = ? WHERE key = ? AND sha256 IS NULL", sums)

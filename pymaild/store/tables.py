@@ -12,7 +12,7 @@ from itertools import compress
 
 from pymaild.mailstore import Column, Fact, Table
 from pymaild.store import rows
-from pymaild.store.index import Box
+from pymaild.store.index import Box, holding
 
 Cells = dict[Fact | Column, list[bytes]]
 _FLAGS = 5  # bits of system flags, below the bits of keywords
@@ -30,18 +30,19 @@ def table(
     db: sqlite3.Connection, box: Box, uids: Sequence[int], wanted: Sequence[Fact | Column]
 ) -> tuple[Table, list[int]]:
     """What is wanted of those messages that have all of it; and the uids of those that have no Columns yet."""
-    facts = list(dict.fromkeys((Fact.UID, *(each for each in wanted if isinstance(each, Fact)))))
+    facts = [each for each in wanted if isinstance(each, Fact)]
     columns = [each for each in wanted if isinstance(each, Column)]
-    there, cells = _facts(db, box, uids, facts)
+    described, texts = _columns(db, box, uids, columns) if columns else ([], {})
+    if columns and not facts and described == uids:
+        return Table(described, texts, {}), []
+    there, cells = _facts(db, box, uids, list(dict.fromkeys((Fact.UID, *facts))))
     missing: list[int] = []
-    if columns:
-        described, texts = _columns(db, box, uids, columns)
-        if described != there:
-            missing = sorted(set(there).difference(described))
-            both = set(there).intersection(described)
-            (there, cells), (_, texts) = _only(both, there, cells), _only(both, described, texts)
-        cells.update(texts)
-    return Table(there, cells, {cell: _label(box, int(cell)) for cell in set(cells.get(Fact.FLAGS, ()))}), missing
+    if columns and described != there:
+        missing = sorted(set(there).difference(described))
+        both = set(there).intersection(described)
+        (there, cells), (_, texts) = _only(both, there, cells), _only(both, described, texts)
+    labels = {cell: _label(box, int(cell)) for cell in set(cells.get(Fact.FLAGS, ()))}
+    return Table(there, cells | texts, labels), missing
 
 
 def _label(box: Box, flags: int) -> tuple[int, frozenset[str]]:
@@ -61,7 +62,7 @@ def _facts(db: sqlite3.Connection, box: Box, uids: Sequence[int], facts: Sequenc
 def _columns(db: sqlite3.Connection, box: Box, uids: Sequence[int], columns: Sequence[Column]) -> tuple[list[int], Cells]:
     where, values = _where(box, uids)
     fields = ", ".join(column.value for column in columns)
-    sql = f"SELECT key & 4294967295, {fields} FROM rendered{where} ORDER BY key"  # noqa: S608 - from an Enum
+    sql = f"SELECT key & 4294967295, {fields} FROM {holding(columns)}{where} ORDER BY key"  # noqa: S608 - from an Enum
     found = db.execute(sql, values).fetchall()
     there, *texts = map(list, zip(*found, strict=True)) if found else ([], *([] for _ in columns))
     return _asked(uids, there, dict(zip(columns, texts, strict=True)))

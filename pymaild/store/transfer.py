@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pymaild.mailstore import Flag, FlagChange, MessageGone, Row
 from pymaild.store import files, rows
-from pymaild.store.index import COLUMNS, SOUGHT, Box
+from pymaild.store.index import RENDERED, SOUGHT, Box
 from pymaild.store.rows import File
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _carry(tx: Transaction, source: Box, target: Box, found: list[File], moving:
 
 _COPIES = tuple(
     f"INSERT INTO {table} (key, {names}) SELECT ?, {names} FROM {table} WHERE key = ?"  # noqa: S608 - from an Enum
-    for table, columns in (("rendered", COLUMNS), ("sought", SOUGHT), ("text_of", ()))
+    for table, columns in (*RENDERED.items(), ("sought", SOUGHT), ("text_of", ()))
     if (names := ", ".join(column.value for column in columns) or "text")
 )
 
