@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pymaild import events
 from pymaild.accounts.directory import Directory
 from pymaild.config import Config
 from pymaild.envelope import Role
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pymaild.accounts.journal import Journal
     from pymaild.accounts.websessions import WebSessions
     from pymaild.flow import Delivery, Reception, Submission
+    from pymaild.outbound.outgoing import Outgoing
+    from pymaild.outbound.route import Router
+    from pymaild.outbound.runner import Runner
     from pymaild.store import Stores
 
 
@@ -48,6 +52,7 @@ class Services:
     feed: ChangeFeed
     journal: Journal
     delivery: Delivery
+    outgoing: Outgoing
 
     def policy(self, role: Role) -> Reception | Submission:
         """What an smtp.Session in this role asks: flow.Reception or flow.Submission."""
@@ -70,7 +75,7 @@ class Services:
     def close(self) -> None:
         """Write what waits to be written and let go of the files."""
         self.journal.close()
-        for part in (self.stores, self.feed, self.directory):
+        for part in (self.outgoing, self.stores, self.feed, self.directory):
             close = getattr(part, "close", None)
             if close:
                 close()
@@ -81,6 +86,7 @@ def assemble(config: Config) -> Services:
     from pymaild.accounts.journal import Journal  # noqa: PLC0415 - commands that need less start faster
     from pymaild.flow import Delivery  # noqa: PLC0415
     from pymaild.imap.describe import describe  # noqa: PLC0415
+    from pymaild.outbound.outgoing import Allowance, Outgoing  # noqa: PLC0415
     from pymaild.store import Stores  # noqa: PLC0415
     from pymaild.store.changes import Feed  # noqa: PLC0415
 
@@ -94,8 +100,55 @@ def assemble(config: Config) -> Services:
         config.server.data_dir, describe, feed, lambda account: (directory.quota_of(account, config.limits.quota), 0)
     )
     journal = Journal(config.database)
-    delivery = Delivery(config.server.hostname, directory, stores, journal, lambda: has_room(config))
-    return Services(config, directory, stores, feed, journal, delivery)
+    limits, server = config.limits, config.server
+    allowance = Allowance(limits.messages_per_day, limits.new_recipients_per_day)
+    outgoing = Outgoing(server.data_dir, config.run_dir, server.hostname, allowance)
+    delivery = Delivery(server.hostname, directory, stores, journal, lambda: has_room(config), outgoing)
+    return Services(config, directory, stores, feed, journal, delivery, outgoing)
+
+
+def sender(services: Services, failed: Callable[[BaseException], None], journal: events.Journal) -> Runner:
+    """The process that carries the queue's mail, not started yet. One of them on a data_dir is enough."""
+    from pymaild.flow import LocalCourier  # noqa: PLC0415
+    from pymaild.outbound.bell import Bell  # noqa: PLC0415
+    from pymaild.outbound.job import LOCAL  # noqa: PLC0415
+    from pymaild.outbound.relay import Relay  # noqa: PLC0415
+    from pymaild.outbound.reports import Reports  # noqa: PLC0415
+    from pymaild.outbound.runner import House, Patience, Runner  # noqa: PLC0415
+    from pymaild.outbound.schedule import Routes  # noqa: PLC0415
+
+    config, hostname = services.config, services.config.server.hostname
+    out = config.outbound
+    house = House(
+        services.outgoing.queue,
+        Bell(config.run_dir),
+        {"": Relay(hostname, router(config)), LOCAL: LocalCourier(services.delivery)},
+        Reports(hostname, services.delivery, journal),
+        journal,
+        failed=failed,
+    )
+    return Runner(house, Routes(out.per_destination, out.concurrency), Patience(out.give_up_after, out.tell_delay_after))
+
+
+def router(config: Config) -> Router:
+    """Where mail goes, by the configuration and the DNS."""
+    from pymaild.outbound.route import Login, Plan, Router, Smarthost  # noqa: PLC0415
+    from pymaild.verify.resolver import Resolver  # noqa: PLC0415
+
+    out, smarthost = config.outbound, None
+    if out.smarthost:
+        login = Login(out.smarthost_user, out.smarthost_password_file) if out.smarthost_password_file else None
+        smarthost = Smarthost(out.smarthost.host, out.smarthost.port, login)
+    plan = Plan(
+        out.port,
+        smarthost,
+        {domain: Smarthost(server.host, server.port) for domain, server in out.routes},
+        frozenset({config.server.hostname}),
+        frozenset(endpoint.host for endpoint in config.listen.smtp),
+        out.private_addresses == "yes",
+    )
+    servers = [(server.host, server.port) for server in config.dns.nameservers]
+    return Router(Resolver(servers, config.dns.timeout), plan)
 
 
 def has_room(config: Config) -> bool:

@@ -2,7 +2,7 @@
 
     supervisor   binds (or takes systemd's sockets), drops root, forks; replaces the dead; passes signals on; tells systemd
       worker 0..n-1   servers/running.py on the shared sockets, all listeners in each
-      chores          what must exist once: catching up with the index, sweeping
+      chores          what must exist once: carrying the queue, catching up with the index, sweeping
 
 The supervisor has one thread and opens no database, so that a fork copies nothing that must not be shared. A worker makes
 its own Services. If the supervisor dies, its children notice and drain.
@@ -26,8 +26,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pymaild.assembly import Services, assemble, become, open_directory
+from pymaild.assembly import Services, assemble, become, open_directory, sender
 from pymaild.config import SECTIONS, Config, ConfigError, Endpoint, load
+from pymaild.events import Event, Journal
 from pymaild.servers import log, tls
 from pymaild.servers.census import Census
 from pymaild.servers.limits import Caps
@@ -229,7 +230,7 @@ class Supervisor:
 
     def _chores(self) -> int:
         close_all(self.sockets)
-        with serving(self.config) as services:
+        with serving(self.config) as services, sending(services):
             while self._wait(_CHORES_EVERY) is None:
                 chores(services)
         return 0
@@ -277,6 +278,35 @@ def serving(config: Config) -> Iterator[Services]:
         yield services
     finally:
         services.close()
+
+
+@contextmanager
+def sending(services: Services) -> Iterator[None]:
+    """Mail of the queue is carried while this holds."""
+    runner = sender(services, log.failure, _Told(services.journal))
+    runner.start()
+    try:
+        yield
+    finally:
+        runner.stop(DRAIN)
+
+
+class _Told:
+    """A journal that writes every attempt to the log, too."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def record(self, event: Event) -> None:
+        """One line: what came of it, where, and the other server's words."""
+        self._journal.record(event)
+        details = event.details
+        if event.what != "attempt":
+            log.event(f"mail_{event.what}", "info", id=event.message_id, **details)
+            return
+        wanted = ("recipient", "status", "code", "host", "ip", "tls", "text", "attempt", "milliseconds")
+        words = {name: details[name] for name in wanted if details.get(name)}
+        log.event(f"mail_{details['kind']}", "info", id=event.message_id, **words)
 
 
 def reload(config: Config, around: Surroundings) -> None:

@@ -92,6 +92,9 @@ class Envelope:
     ret: str = ""  # FULL or HDRS (RFC 3461 §4.3)
     envid: str = ""  # RFC 3461 §4.4, xtext decoded
     auth: str = ""  # MAIL AUTH= (RFC 4954 §5)
+    hold_for: int = 0  # seconds it is kept before it is sent (RFC 4865); 0: it is not
+    hold_until: float = 0.0  # the same, as seconds since 1970 UTC
+    require_tls: bool = False  # RFC 8689 §2
     message_id: str = ""  # our own id of this message's journey: in the reply, the Received field and the events
 
 

@@ -13,6 +13,7 @@ at once, or its author wants it sent later, or to hear that it arrived.
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -160,6 +161,14 @@ class Delivery:
         for recipient, route in routes:
             self._record(envelope, "queued", account=account, recipient=str(recipient.address), route=route)
         return None
+
+    def report(self, address: Address, message: bytes, id: str) -> None:
+        """Put a report about a message into the mailbox of whoever sent it. Raises MailError."""
+        for account in self._accounts(address):
+            top = trace.return_path(None) + trace.delivered_to(account)
+            uid = self.stores(account).deliver("INBOX", top, io.BytesIO(message))
+            details: dict[str, str | int] = {"account": account, "mailbox": "INBOX", "uid": uid, "report": "yes"}
+            self.journal.record(Event(id, "delivered", details))
 
     def _route(self, address: Address) -> str:
         return LOCAL if self.is_here(address) else address.domain

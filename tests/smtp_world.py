@@ -9,6 +9,8 @@ The head lines of a transcript shape it:
     connect: 421 4.7.0 Words          the policy refuses the connection
     sender: 451 4.7.1 Words           the policy refuses every reverse-path
     delivery: ann=4.2.2 bob=4.3.1     what the store of an account says when a message comes
+    queue: on                         mail for others, and for later, goes into a queue in memory
+    queue: 4.3.1                      the queue says so when a message comes; or at RCPT: "rcpt 4.7.1"
     spool: 28                         the errno that writing the message meets
     must_wait: yes                    who does not wait where RFC 2920 §3.1 says so is cut off
 """
@@ -17,19 +19,21 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, cast
 
-from pymaild.envelope import Address, Client, Envelope, Role
+from pymaild.envelope import Address, Client, Envelope, Recipient, Role
 from pymaild.events import Event
 from pymaild.flow import Delivery, Reception, Submission
 from pymaild.mailstore import AccountStore, Quota
+from pymaild.outbound.job import Order
 from pymaild.smtp import Limits, Refused, Session
 from pymaild.status import MailError, NoSuchUser
 from tests import scram_world
 from tests.player import PASSWORDS, Script
 
 HOSTNAME = "mx.example.org"
+NOW = 1_790_000_000.0  # 2026-09-21T13:33:20Z
 DOMAINS = {"example.org", HOSTNAME, "xn--bcher-kva.example"}
 ROLES = {"smtp": Role.MX, "lmtp": Role.LMTP, "submission": Role.MSA, "submissions": Role.MSA_TLS}
 
@@ -87,6 +91,23 @@ class Store:
         return len(self.messages)
 
 
+class Outgoing:
+    """A queue in a list: who it is for, by which route, and until when it is kept."""
+
+    def __init__(self, says: str) -> None:
+        self.says = says
+        self.taken: list[tuple[list[tuple[str, str]], Order, bytes]] = []
+
+    def recipient(self, envelope: Envelope, address: Address) -> None:
+        if self.says.startswith("rcpt "):
+            raise MailError(self.says.removeprefix("rcpt "), "The account may not write there now", 450)
+
+    def take(self, envelope: Envelope, routes: Sequence[tuple[Recipient, str]], message: BinaryIO, order: Order) -> None:
+        if self.says not in ("", "on"):
+            raise MailError(self.says, "The queue cannot take it")
+        self.taken.append(([(str(r.address), route) for r, route in routes], order, message.read()))
+
+
 class Broken(io.BytesIO):
     """A spool whose disk says no."""
 
@@ -111,7 +132,8 @@ class World:
         self.ids = (f"m{number}" for number in itertools.count(1))
         limits = {name: int(value) for name, value in (word.split("=") for word in self.head.get("limits", "").split())}
         self.limits = Limits(must_wait="must_wait" in self.head, **limits)
-        self.delivery = Delivery(HOSTNAME, Directory(), self._store, self, lambda: "room" not in self.head)
+        self.outgoing = Outgoing(self.head["queue"]) if "queue" in self.head else None
+        self.delivery = Delivery(HOSTNAME, Directory(), self._store, self, lambda: "room" not in self.head, self.outgoing)
 
     @classmethod
     def of(cls, script: Script) -> World:
@@ -144,6 +166,7 @@ class World:
             offer=scram_world.offer(self.head.get("mechanisms", "")),
             spool=self._spool,
             new_id=lambda: next(self.ids),
+            clock=lambda: NOW,
         )
 
     def _spool(self) -> BinaryIO:

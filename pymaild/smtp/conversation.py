@@ -50,6 +50,7 @@ class Limits:
     errors: int = 10  # refused commands without a delivered message in between; the next one ends the session
     idle_commands: int = 100  # commands that move no mail without a delivered message in between, likewise
     command_line: int = 2048  # octets with CRLF; 512 and what extensions add (§4.5.3.1.4)
+    hold: int = 0  # seconds a message may wait before it is sent; announced as FUTURERELEASE (RFC 4865). 0: not offered
     response_line: int = 12290  # of an AUTH dialogue, with CRLF (RFC 4954 §4)
     # Who does not wait for our answer where RFC 2920 §3.1 demands it is cut off. Off: what the wire's timing made of the
     # input then never changes an answer, and HTTP, the usual carrier of such scripts, ends at its first line anyway.
@@ -90,6 +91,7 @@ class Settings:
     offer: Offer  # what AUTH is announced with
     spool: Callable[[], BinaryIO]
     new_id: Callable[[], str]
+    clock: Callable[[], float]  # seconds since 1970 UTC
 
 
 class Conversation:
@@ -116,6 +118,11 @@ class Conversation:
     def is_submission(self) -> bool:
         """Whether our own people talk to us here, who have to log in. RFC 6409."""
         return self.client.role in (Role.MSA, Role.MSA_TLS)
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether a message may be kept for later. RFC 4865 §3: for our own people only."""
+        return self.is_submission and self.limits.hold > 0
 
     @property
     def may_authenticate(self) -> bool:

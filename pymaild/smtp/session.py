@@ -56,8 +56,9 @@ class Session:
         offer: Offer = Offer(),  # noqa: B008  frozen
         spool: Callable[[], BinaryIO] = new_spool,
         new_id: Callable[[], str] = new_id,
+        clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        settings = Settings(hostname, policy, limits, tls_available, auth_allowed, offer, spool, new_id)
+        settings = Settings(hostname, policy, limits, tls_available, auth_allowed, offer, spool, new_id, clock)
         self.conversation = Conversation(settings, client)
         self.line_limit = limits.command_line
         self._dialogue: Dialogue | None = None

@@ -90,13 +90,13 @@ class Server:
         """One command of the command line on this server's configuration."""
         return run(sys.executable, "-m", "pymaild", "-c", self.conf, *words, input=f"{password}\n".encode())
 
-    def make(self, workers: int = 2) -> None:
-        """What an administrator does: a configuration, init, three more accounts."""
+    def make(self, workers: int = 2, more: str = "") -> None:
+        """What an administrator does: a configuration, to which `more` is added, init, three more accounts."""
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         listen = "\n".join(f"{name} = {HOST}:{port}" for name, port in self.ports.items())
         self.conf.write_text(
             f"[server]\nhostname = mail.example.org\ndata_dir = data\nworkers = {workers}\n"
-            f"[listen]\n{listen}\nhttps =\nlmtp = unix:lmtp.sock\n",
+            f"[listen]\n{listen}\nhttps =\nlmtp = unix:lmtp.sock\n{more}",
             "utf-8",
         )
         self.pymaild("init", "--domain", "example.org", "--admin", ANN, "--password-stdin", password=PASSWORD)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pymaild.dialogue import Then
 from pymaild.smtp.conversation import Conversation, State
 from pymaild.smtp.grammar import helo_name
@@ -44,6 +46,11 @@ def extensions(conversation: Conversation) -> list[str]:
         keywords.append("STARTTLS")  # RFC 3207
     if conversation.is_submission and conversation.may_authenticate:
         keywords.append("AUTH " + " ".join(conversation.settings.offer.names(conversation.client)))  # RFC 4954
+    if conversation.client.tls:
+        keywords.append("REQUIRETLS")  # RFC 8689 §2
+    if conversation.may_hold:
+        furthest = datetime.fromtimestamp(conversation.settings.clock() + limits.hold, UTC)
+        keywords.append(f"FUTURERELEASE {limits.hold} {furthest:%Y-%m-%dT%H:%M:%SZ}")  # RFC 4865 §4
     return [*keywords, "HELP"]
 
 

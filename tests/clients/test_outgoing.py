@@ -1,0 +1,121 @@
+"""Mail that leaves a real server: by submission, through the queue, to another server and back, with reports."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.server import ANN, BOB, HOST, PASSWORD, Server, wait_for
+
+pytestmark = pytest.mark.clients
+OTHER = "example.net"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """Two servers; each knows where the other one's domain is."""
+    with ExitStack() as stack:
+        there = Server(tmp_path_factory.mktemp("there"))
+        there.make(workers=1)
+        there.pymaild("domain", "add", OTHER)
+        there.pymaild("account", "add", f"sue@{OTHER}", "--password-stdin", password=PASSWORD)
+        there.start()
+        stack.callback(there.stop)
+        here = Server(tmp_path_factory.mktemp("here"))
+        port = there.ports["smtp"]
+        here.make(
+            more=f"[outbound]\nroutes = {OTHER}={HOST}:{port}, down.example={HOST}:9\n[dns]\nnameservers = {HOST}:9\n"
+        )
+        here.start()
+        stack.callback(here.stop)
+        yield here, there
+
+
+def send(server: Server, to: list[str], subject: str, options: tuple[str, ...] = (), rcpt: tuple[str, ...] = ()) -> None:
+    with smtplib.SMTP(HOST, server.ports["submission"]) as client:
+        client.login(ANN, PASSWORD)
+        message = f"From: {ANN}\r\nTo: {', '.join(to)}\r\nSubject: {subject}\r\n\r\nhello\r\n"
+        assert client.sendmail(ANN, to, message, options, rcpt) == {}
+
+
+def found(server: Server, account: str, text: str) -> list[bytes]:
+    """Messages in an account's INBOX that have the text."""
+    name, _, domain = account.partition("@")
+    folder = server.data / "mail" / domain / name
+    messages = [path.read_bytes() for part in ("new", "cur") for path in (folder / part).iterdir()]
+    return [message for message in messages if text.encode() in message]
+
+
+def queue(server: Server) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(server.pymaild("queue", "list", "--json"))
+    return listed
+
+
+def arrives(what: Callable[[], object]) -> None:
+    wait_for("the message is there", what)
+
+
+def test_mail_for_both_kinds_is_split_and_signed(pair: tuple[Server, Server]) -> None:
+    here, there = pair
+    send(here, [BOB, f"sue@{OTHER}"], "to both")
+    arrives(lambda: found(there, f"sue@{OTHER}", "Subject: to both"))
+    (message,) = found(there, f"sue@{OTHER}", "Subject: to both")
+    assert message.count(b"DKIM-Signature: ") == 2 and message.count(b"Received: ") == 2
+    assert len(found(here, BOB, "Subject: to both")) == 1
+    arrives(lambda: not queue(here))
+
+
+def test_who_does_not_exist_comes_back_in_words(pair: tuple[Server, Server]) -> None:
+    here, _ = pair
+    send(here, [f"nobody@{OTHER}"], "to nobody")
+    arrives(lambda: found(here, ANN, "Not delivered: to nobody"))
+    (report,) = found(here, ANN, "Not delivered: to nobody")
+    assert b"nobody@example.net does not exist there." in report
+    assert b"Diagnostic-Code: smtp; 550 There is no such user here" in report
+    assert report.startswith(b"Return-Path: <>\r\n")
+
+
+def test_a_report_of_success_when_it_is_asked_for(pair: tuple[Server, Server]) -> None:
+    here, _ = pair
+    send(here, [BOB], "tell me", ("ENVID=e1",), ("NOTIFY=SUCCESS",))
+    arrives(lambda: found(here, ANN, "Delivered: tell me"))
+    assert b"Original-Envelope-Id: e1" in found(here, ANN, "Delivered: tell me")[0]
+    assert len(found(here, BOB, "Subject: tell me")) == 1
+
+
+def test_what_cannot_be_reached_waits_and_says_why(pair: tuple[Server, Server]) -> None:
+    here, _ = pair
+    send(here, ["x@down.example", "y@no.dns.example"], "to nowhere")
+    arrives(lambda: queue(here) and all(r["attempts"] for r in queue(here)[0]["recipients"]))
+    (message,) = queue(here)
+    assert [recipient["state"] for recipient in message["recipients"]] == ["waiting", "waiting"]
+    listed = here.pymaild("queue", "list")
+    assert "in 5 minutes" in listed or "in 4 minutes" in listed
+    assert "gone" in here.pymaild("queue", "remove", message["id"])
+    assert not queue(here)
+
+
+def test_for_later_waits_and_then_goes(pair: tuple[Server, Server]) -> None:
+    here, there = pair
+    send(here, [f"sue@{OTHER}", BOB], "in a moment", ("HOLDFOR=3600",))
+    (message,) = queue(here)
+    assert not found(here, BOB, "in a moment") and 3500 < message["next_try"] - time.time() <= 3600
+    here.pymaild("queue", "retry", message["id"])
+    arrives(lambda: found(there, f"sue@{OTHER}", "in a moment") and found(here, BOB, "in a moment"))
+
+
+def test_a_killed_server_sends_after_its_restart(pair: tuple[Server, Server], tmp_path: Path) -> None:
+    here, there = pair
+    here.stop()
+    here.start()
+    send(here, [f"sue@{OTHER}"], "before the restart", ("HOLDFOR=1",))
+    here.stop()
+    here.start()
+    arrives(lambda: found(there, f"sue@{OTHER}", "before the restart"))
