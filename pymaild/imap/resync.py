@@ -70,10 +70,8 @@ def responses(view: View, client: Known) -> Iterator[bytes]:
     rows = [row for row in changes.rows if row.modseq <= view.modseq]  # later ones: View.sync, with what vanished then
     agreed = last_match(view, client)
     yield from vanished(view, [uid for uid in changes.vanished if uid > agreed], client.uids)
-    wanted = set(sequences.select([row.uid for row in rows], sequences.resolve(client.uids, MAX_NUMBER)))
-    for row in rows:
-        if row.uid in wanted and view.numbers((row.uid,)):
-            yield view.flags_line(row, with_uid=True)
+    wanted = set(view.known(sequences.select([row.uid for row in rows], sequences.resolve(client.uids, MAX_NUMBER))))
+    yield from view.flags_lines([row for row in rows if row.uid in wanted], with_uid=True)
 
 
 def vanished(view: View, uids: list[int], ranges: Ranges) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from itertools import compress, count
 from typing import Final
 
 from pymaild.imap import sequences
-from pymaild.imap.answers import defined_flags, flags_list, ok
+from pymaild.imap.answers import defined_flags, flags_list, ok, permanent_flags
 from pymaild.imap.context import Context
 from pymaild.imap.errors import Bad
 from pymaild.imap.wanted import EVERYTHING, Wanted
@@ -41,6 +41,7 @@ class View:
             self.recent.update(self.uids[-self.initial.recent :])
         self.modseq = self.initial.highestmodseq
         self.keywords = self.initial.keywords
+        self._rights = mailbox.rights  # that the client has been told of
         self.wanted: Wanted = EVERYTHING  # what NOTIFY left of it
         self.own: set[int] = set()  # uids that this client brought or removed itself, until that is told
         self.told: dict[int, int] = {}  # uid -> modseq of flags the client knows already (its own STORE)
@@ -160,6 +161,7 @@ class View:
             yield from self._own_expunges() if expunges else ()
             return
         changes = self.mailbox.changes(self.modseq)
+        yield from self._new_rights()
         self._gone.update(changes.vanished)
         last = self.largest_uid
         changed = [row for row in changes.rows if row.uid <= last]
@@ -258,29 +260,57 @@ class View:
 
     def new_keywords(self, rows: Iterable[Row]) -> Iterator[bytes]:
         """A keyword the client has not heard of is announced before it is used. §7.2.6."""
-        known = set(self.keywords)
-        if all(row.keywords <= known for row in rows):
+        if frozenset[str]().union(*{row.keywords for row in rows}) <= set(self.keywords):
             return
         yield from self.flags_responses(self.mailbox.state())
+
+    def _new_rights(self) -> Iterator[bytes]:
+        """The owner of the mailbox gave or took rights. RFC 4314 §5.1.1."""
+        before, self._rights = self._rights, self.mailbox.rights
+        if self._rights != before:
+            yield from self.flags_responses(self.mailbox.state())
 
     def flags_responses(self, state: MailboxState) -> Iterator[bytes]:
         """FLAGS and PERMANENTFLAGS; \\* while new keywords can be made. §7.1, §7.2.6."""
         self.keywords = state.keywords
         yield b"* FLAGS " + defined_flags(state.keywords) + b"\r\n"
         star = () if state.keywords_full else (b"\\*",)
-        permanent = b"()" if self.read_only else defined_flags(state.keywords, star)
+        permanent = b"()" if self.read_only else permanent_flags(self._rights, state.keywords, star)
         yield ok(f"PERMANENTFLAGS {permanent.decode('ascii')}", "Flags that can be changed here")
 
     def _flags(self, rows: Iterable[Row], with_uids: bool) -> Iterator[bytes]:
-        for row in rows:
-            if self.told.get(row.uid) != row.modseq and self.numbers((row.uid,)):
-                yield self.flags_line(row, with_uids)
+        news = [row for row in rows if self.told.get(row.uid) != row.modseq]
+        known = set(self.known([row.uid for row in news]))
+        yield from self.flags_lines([row for row in news if row.uid in known], with_uids)
 
-    def flags_line(self, row: Row, with_uid: bool, silent: bool = False) -> bytes:
-        """* 3 FETCH (FLAGS (\\Seen)). §7.4.2; UID and MODSEQ for those who enabled them, RFC 7162 §3.2.4, §3.1."""
-        items = [b"UID %d" % row.uid] if with_uid or self.qresync or self.wanted.with_uids else []
-        if not silent:
-            items.append(b"FLAGS " + flags_list(row.flags, row.keywords, self.is_recent(row.uid)))
+    def flags_lines(self, rows: Sequence[Row], with_uid: bool, silent: bool = False) -> list[bytes]:
+        """* 3 FETCH (FLAGS (\\Seen)) of messages the client knows of. §7.4.2.
+
+        UID and MODSEQ for those who enabled them, RFC 7162 §3.2.4, §3.1. What follows the numbers is made once for all alike.
+        """
+        tails: dict[tuple[int, frozenset[str], int, bool], bytes] = {}
+        with_uid = with_uid or self.qresync or self.wanted.with_uids
+        lines = []
+        for row, number in zip(rows, self.numbered([row.uid for row in rows]), strict=True):
+            alike = row.flags, row.keywords, row.modseq, self.is_recent(row.uid)
+            tail = tails.get(alike) or tails.setdefault(alike, self._tail(row, silent))
+            lines.append(
+                b"* %d FETCH (UID %d %s" % (number, row.uid, tail) if with_uid else b"* %d FETCH (%s" % (number, tail)
+            )
+        return lines
+
+    def _tail(self, row: Row, silent: bool) -> bytes:
+        items = [] if silent else [b"FLAGS " + flags_list(row.flags, row.keywords, self.is_recent(row.uid))]
         if self.condstore:
             items.append(b"MODSEQ (%d)" % row.modseq)
-        return b"* %d FETCH (%s)\r\n" % (self.number(row.uid), b" ".join(items))
+        return b" ".join(items) + b")\r\n"
+
+    def told_of(self, rows: Sequence[Row]) -> None:
+        """The client has heard of these rows, which it changed: there is no news, or it is not told twice.
+
+        Every change has a modseq of its own, the next one: so nobody did anything in between if ours is that.
+        """
+        if not self.contexts and max((row.modseq for row in rows), default=0) == self.modseq + 1:
+            self.modseq += 1
+        else:
+            self.told.update((row.uid, row.modseq) for row in rows)

@@ -92,9 +92,9 @@ def store(session: Session, request: Request) -> Answer:
     rows = [*quiet, *loud]
     lines = list(view.new_keywords(rows))
     if view.condstore:  # MODSEQ is told even when it is silent: RFC 7162 §3.1.3
-        lines += [view.flags_line(row, request.by_uid, silent=True) for row in quiet]
-    lines += [view.flags_line(row, request.by_uid) for row in loud]
-    view.told.update((row.uid, row.modseq) for row in rows)
+        lines += view.flags_lines(quiet, request.by_uid, silent=True)
+    lines += view.flags_lines(loud, request.by_uid)
+    view.told_of(rows)
     if refused:
         return Answer("Some messages have changed since", _modified(view, request, refused), lines)
     gone = len(rows) < len(uids) and not request.by_uid  # the others are done all the same: RFC 2180 §4.2.1
