@@ -7,7 +7,7 @@ many messages. What needs the messages themselves is made one by one instead, wh
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -128,23 +128,20 @@ def header_sections(wanted: Section, part: Slice | None) -> Make:
     """BODY[HEADER] and its fields, of the headers in the index."""
     pick = wanted.picker()
 
-    def cell(octets: bytes) -> bytes:
-        if part is not None:
-            octets = part.of(octets)
-        if b"\0" in octets:
-            octets = octets.replace(b"\0", NO_NUL)
-        return b"{%d}\r\n%b" % (len(octets), octets)
+    def cells(headers: Sequence[bytes]) -> list[bytes]:
+        octets = pick(headers) if part is None else map(part.of, pick(headers))
+        return [(b"{%d}\r\n%b" % (len(each), each)).replace(b"\0", NO_NUL) for each in octets]
 
     def of_message(message: bytes | None) -> bytes | None:
-        return None if message is None else cell(*pick([message[: header_end(message)]]))
+        return None if message is None else cells([message[: header_end(message)]])[0]
 
     def make(batch: Batch) -> Cells:
         headers = batch.table.columns[Column.HEADER]
-        found = map(cell, pick(headers))
+        found = cells(headers)
         if all(headers):
             return found
         messages = batch.header_messages()
-        return (octets if header else of_message(next(messages)) for header, octets in zip(headers, found, strict=True))
+        return (cell if header else of_message(next(messages)) for header, cell in zip(headers, found, strict=True))
 
     return make
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any  # of parsed JSON
 
 from pymaild.message import fields
@@ -80,24 +81,22 @@ def filter_fields(header: bytes, names: Iterable[str], negate: bool = False) -> 
 
 
 def picker(names: Iterable[str], negate: bool = False) -> Callable[[Sequence[bytes]], list[bytes]]:
-    """filter_fields() with this list of names, for many headers: one search finds all the fields of all of them."""
+    """filter_fields() with this list of names, for many headers: one search finds all the fields of a header."""
     wanted = tuple(names)
     plain = [name.encode("utf-8", "replace") for name in wanted]
     easy = not negate and all(map(_PLAIN_NAME.fullmatch, plain))
-    pattern = b"\n(?:\0(?=\n)|(?:%b)%b)" % (b"|".join(map(re.escape, plain)), _BEHIND_NAME)
-    find = re.compile(pattern if easy else b"", re.IGNORECASE).findall
+    pattern = b"\n(?:%b)%b" % (b"|".join(map(re.escape, plain)), _BEHIND_NAME) if easy else b""
+    find = re.compile(pattern, re.IGNORECASE).findall
 
     def pick(headers: Sequence[bytes]) -> list[bytes]:
-        text = _MARK.join((b"", *headers, b""))
-        if not easy or text.count(b"\0") > len(headers) + 1 or text.count(b"\n" + _MARK) < len(headers):
+        if not easy or not all(map(bytes.endswith, headers, repeat(b"\n"))):
             return [filter_fields(header, wanted, negate) for header in headers]
-        found = b"".join(find(text)).split(b"\n\0")[1:-1]
+        found = [b"".join(find(b"\n" + header)) for header in headers]
         return [fields[1:] + b"\n\r\n" if fields else b"\r\n" for fields in found]
 
     return pick
 
 
-_MARK = b"\n\0\n"  # a line between headers. Where one has a NUL of its own, or no end, there is no short cut
 _PLAIN_NAME = re.compile(rb"[!-9;-~]+")
 _BEHIND_NAME = rb"[ \t\r]*(?::[^\n]*(?:\n[ \t][^\n]*)*|(?=\n))"  # up to the line end; without a colon as in fields.split()
 
