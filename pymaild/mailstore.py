@@ -453,7 +453,7 @@ class Mailbox(Protocol):
         """The numbers of now, without looking at the Maildir. Raises NoSuchMailbox when it was deleted."""
 
     def uids(self) -> array[int]:
-        """Every uid, rising."""
+        """Every uid, rising. Others have the same array: do not change it."""
 
     def claim_recent(self) -> range:
         """The uids no session has been told of, perhaps none: from now on they all count as told."""
@@ -511,7 +511,10 @@ class Mailbox(Protocol):
         """Set, add or remove flags: the new rows, and the uids left alone because they changed after `unchanged_since`."""
 
     def copy(self, uids: Sequence[int], to: str) -> tuple[int, list[tuple[int, int]]]:
-        """Copy with flags and internal date: uidvalidity of the target and (old uid, new uid) pairs; all or none."""
+        """Copy with flags and internal date: uidvalidity of the target and (old uid, new uid) pairs; all or none.
+
+        The uidvalidity is 0 for those who may not look into the target. RFC 4315 §3.
+        """
 
     def move(self, uids: Sequence[int], to: str) -> tuple[int, list[tuple[int, int]]]:
         """As copy, and then gone from here."""

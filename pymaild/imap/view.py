@@ -35,7 +35,7 @@ class View:
         self.enabled = set() if enabled is None else enabled  # the session's: ENABLE changes it while the view lives
         self.initial: MailboxState = mailbox.state()  # before the uids: what changes in between is told by sync()
         claimed = range(0) if read_only else mailbox.claim_recent()
-        self.uids: array[int] = array("I", mailbox.uids())
+        self.uids = mailbox.uids()  # shared with others: never changed in place
         self.recent: set[int] = {uid for uid in self.uids[bisect_left(self.uids, claimed.start) :] if uid in claimed}
         if read_only and self.initial.recent:
             self.recent.update(self.uids[-self.initial.recent :])
@@ -188,7 +188,7 @@ class View:
 
     def _came(self, arrived: list[int], rows: Iterable[Row]) -> Iterator[bytes]:
         """EXISTS, then ADDTO, then FETCH of those that this client did not bring itself. RFC 5465 §5.2."""
-        self.uids.extend(arrived)
+        self._now(self.uids + array("I", arrived))
         yield self.exists()
         yield from self.new_keywords(rows)
         foreign = [uid for uid in arrived if uid not in self.own]
@@ -250,11 +250,16 @@ class View:
         for number in numbers:
             kept += self.uids[start : number - 1]
             start = number
-        self.uids = kept + self.uids[start:]
+        self._now(kept + self.uids[start:])
         if self.qresync and uids:
             yield b"* VANISHED %s\r\n" % sequences.compact(uids)
         elif not self.qresync:
             yield from (b"* %d EXPUNGE\r\n" % number for number in reversed(numbers))
+
+    def _now(self, uids: array[int]) -> None:
+        """The view changes. One array serves all clients who know the same messages: the store's."""
+        stored = self.mailbox.uids()
+        self.uids = stored if stored == uids else uids
 
     def new_keywords(self, rows: Iterable[Row]) -> Iterator[bytes]:
         """A keyword the client has not heard of is announced before it is used. §7.2.6."""

@@ -49,6 +49,25 @@ def test_numbers_and_uids(world: World) -> None:
         view.select(parse(b"4"), by_uid=False)
 
 
+def test_views_of_the_same_messages_share_what_is_large(world: World) -> None:
+    """Ten thousand uids are 40 KiB, and a phone in IDLE may cost 30."""
+    mailbox = world.store.open("INBOX")
+    fill(mailbox, 5)
+    views = [View(world.store.open("INBOX"), read_only=False) for _ in range(3)]
+    assert len({id(view.uids) for view in views}) == 1
+    mailbox.change_flags([2], FlagChange.ADD, Flag.DELETED)
+    for view in views:
+        lines(view)
+    assert len({id(view.uids) for view in views}) == 1
+    mailbox.expunge()
+    fill(mailbox, 1)
+    lines(views[0], expunges=False)
+    assert views[0].uids == array("I", [1, 2, 3, 4, 5, 6]) and views[1].uids == array("I", [1, 2, 3, 4, 5])
+    for view in views:
+        lines(view)
+    assert len({id(view.uids) for view in views}) == 1 and views[2].uids == array("I", [1, 3, 4, 5, 6])
+
+
 def test_expunged_messages_keep_their_numbers_until_it_is_told(world: World) -> None:
     mailbox = world.store.open("INBOX")
     fill(mailbox, 6)
