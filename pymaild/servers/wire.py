@@ -102,13 +102,13 @@ class Connection:
     def _converse(self, readable: bool = False) -> str:
         """Read and answer until there is silence or an end; why it ended, or nothing when it is parked.
 
-        IDLE is silence to come: unless there is something to read, the thread does not wait for a moment first.
+        Who can be told of news is parked at once, unless there is something to read: the thread does not wait for a moment.
         """
         while True:
             if reason := self._follow_up():
                 return reason
-            idle = self._pump.then is Then.IDLE and not (readable or self.stream.pending)
-            block = None if idle else self.stream.receive()
+            parks = self.wakeable() and not (readable or self.stream.pending)
+            block = None if parks else self.stream.receive()
             readable = False
             if block is None:
                 if time.monotonic() >= self.deadline:
