@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pymaild.envelope import Address
 
@@ -207,6 +208,19 @@ class _Draft:
 
 def parse(body: bytes) -> list[Mailbox]:
     """The entries of an address list; after something that is no address at all the rest is left out. RFC 5322 §3.4."""
+    return list(_remembered(body)) if len(body) <= _SMALL else _parse(body)
+
+
+_SMALL = 1000
+
+
+@lru_cache(maxsize=2000)
+def _remembered(body: bytes) -> tuple[Mailbox, ...]:
+    """A field is read several times when its message is taken in, and the same people write again."""
+    return tuple(_parse(body))
+
+
+def _parse(body: bytes) -> list[Mailbox]:
     scanner, entries = _Scanner(body[:MAX_BODY]), list[Mailbox]()
     try:
         scanner.skip_blanks()

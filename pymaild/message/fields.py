@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 # One line with its continuation lines. A line without a colon is a field with a name and no body, as Dovecot has it.
@@ -30,6 +31,19 @@ def header_end(message: bytes | bytearray, start: int = 0) -> int:
 
 def split(header: bytes) -> Iterator[Field]:
     """The fields of a header block in their order, up to the empty line. RFC 5322 §2.2."""
+    return iter(_remembered(header)) if len(header) <= _SMALL else _split(header)
+
+
+_SMALL = 1 << 16
+
+
+@lru_cache(maxsize=4)
+def _remembered(header: bytes) -> tuple[Field, ...]:
+    """Whoever takes a message in looks at its header from several sides."""
+    return tuple(_split(header))
+
+
+def _split(header: bytes) -> Iterator[Field]:
     position, size = 0, len(header)
     while position < size:
         found = _FIELD.match(header, position)

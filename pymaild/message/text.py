@@ -19,6 +19,7 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _ODD_BASE64 = re.compile(rb"=+(?=[^=])")
 _UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} [^\r\n]*\r?\n")
 _PADDING = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n|\Z)")
+_QUOTED_MARKS = (">", "wrote:", "Message")  # without any of these there is no such line
 _QUOTED_LINES = re.compile(r"(?m)^(?:>.*|On .{1,100} wrote:|-{2,} ?Original Message ?-{2,})$")
 
 
@@ -115,9 +116,16 @@ def preview(message: bytes, root: Part | None = None) -> str:
     end = min(part.body_end, part.body_start + MAX_LOOKED_AT)
     text = _text(part, decode(message[part.body_start : end], part.encoding))
     text = html_to_text(text) if part.subtype == "html" else text
-    words = " ".join(_QUOTED_LINES.sub("", text).split()) or " ".join(text.split())
-    words = "".join(character for character in words[: 2 * MAX_PREVIEW] if character.isprintable())
+    own = _QUOTED_LINES.sub("", text) if any(mark in text for mark in _QUOTED_MARKS) else text
+    words = (_first_words(own) or _first_words(text))[: 2 * MAX_PREVIEW]
+    if not words.isprintable():
+        words = "".join(filter(str.isprintable, words))
     return words[:MAX_PREVIEW].rstrip()
+
+
+def _first_words(text: str) -> str:
+    """More of them than a preview can show."""
+    return " ".join(text.split(None, 2 * MAX_PREVIEW)[: 2 * MAX_PREVIEW])
 
 
 def _readable(root: Part) -> Part | None:
