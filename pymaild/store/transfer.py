@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,38 +106,50 @@ def _chosen(tx: Transaction, box: Box, uids: Sequence[int]) -> list[File]:
 
 
 def _carry(tx: Transaction, source: Box, target: Box, found: list[File], moving: bool) -> Pairs:
-    pairs, now = [], int(time.time())
-    here, there = tx.cur(source), tx.cur(target)
-    if found:
-        tx.touch(target)
-    if found and moving:
+    """Give each message a place, a uid and a name in the other folder; then their rows, all at once."""
+    if not found:
+        return []
+    now, here, there = int(time.time()), tx.cur(source), tx.cur(target)
+    masks = {mask: tx.mask(target, sorted(rows.words_of(source, mask))) for mask in {row[4] for row in found}}
+    tx.touch(target)
+    if moving:
         tx.touch(source)
-    if not moving:
+    else:
         tx.together(target, len(found))
-    put = tx.rename if moving else tx.link
+    put, carried = tx.rename if moving else tx.link, []
     for row in found:
-        uid, unique, size, flags, keywords, others, date, _ = row
-        mask = tx.mask(target, sorted(rows.words_of(source, keywords)))
+        _, unique, size, flags, keywords, others, _, _ = row
         new = tx.take_uid(target)
         name = f"{now}.{tx.engine.uniques.token()}.{target.mailbox_id}.{unique.rpartition('.')[2]}"
-        letters = files.letters_of(flags, mask, others)
+        letters = files.letters_of(flags, masks[keywords], others)
         try:
             put(f"{here}/{rows.file_name(row)}", f"{there}/{files.render(name, size, new, letters)}")
         except FileNotFoundError:
             raise MessageGone from None
-        keys = (target.first_key + new, source.first_key + uid)
-        message = (keys[0], flags, mask, tx.modseq(target), size, date, now)
-        tx.db.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", message)
-        tx.db.execute("INSERT INTO file SELECT ?, ?, others, sha256 FROM file WHERE key = ?", (keys[0], name, keys[1]))
-        for copied in _COPIES:
-            tx.db.execute(copied, keys)
+        carried.append((row, new, masks[keywords], name))
+    return _entered(tx, source, target, carried, now)
+
+
+def _entered(tx: Transaction, source: Box, target: Box, carried: list[tuple[File, int, int, str]], now: int) -> Pairs:
+    """The rows of messages that came from another mailbox."""
+    modseq, here, there = tx.modseq(target), source.first_key, target.first_key
+    messages, names, pairs = [], [], []
+    for (uid, _, size, flags, _, others, date, _), new, mask, name in carried:
+        messages.append((there + new, flags, mask, modseq, size, date, now))
+        names.append((there + new, name, others, here + uid))
         tx.count(target, flags, size)
         pairs.append((uid, new))
+    tx.db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", messages)
+    tx.db.executemany("INSERT INTO file SELECT ?, ?, ?, sha256 FROM file WHERE key = ?", names)
+    keys = json.dumps([(there + new, here + uid) for uid, new in pairs])
+    for copied in _COPIES:
+        tx.db.execute(copied, (keys,))
     return pairs
 
 
 _COPIES = tuple(
-    f"INSERT INTO {table} (key, {names}) SELECT ?, {names} FROM {table} WHERE key = ?"  # noqa: S608 - from an Enum
+    f"INSERT INTO {table} (key, {names}) SELECT json_extract(value, '$[0]'), {names}"  # noqa: S608 - from an Enum
+    f" FROM json_each(?) CROSS JOIN {table} ON {table}.key = json_extract(value, '$[1]')"
     for table, columns in (*RENDERED.items(), ("sought", SOUGHT), ("text_of", ()))
     if (names := ", ".join(column.value for column in columns) or "text")
 )
