@@ -142,7 +142,7 @@ class Postfix:
 
     name = "postfix"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "") -> None:
         self.port = free_port()
         self._conf = folder / "conf"
         for name in ("conf", "spool", "data", "mail"):
@@ -178,7 +178,7 @@ virtual_mailbox_maps = inline:{{ {{ {ADDRESS} = {USER}/ }} }}
 virtual_uid_maps = static:{owner.pw_uid}
 virtual_gid_maps = static:{owner.pw_gid}
 virtual_minimum_uid = 100
-"""
+{more}"""
         )
         (self._conf / "master.cf").write_text(self._services())
         environment = {**os.environ, "MAIL_CONFIG": str(self._conf)}
