@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pymaild.outbound.route import Router
     from pymaild.outbound.runner import Runner
     from pymaild.store import Stores
+    from pymaild.store.sharing import Sharing
 
 
 class NotInitialised(Exception):
@@ -63,7 +64,17 @@ class Services:
     @cached_property
     def imap(self) -> ImapBackend:
         """What an imap.Session asks."""
-        return ImapBackend(partial(self.directory.login, door="imap"), self.stores, self.feed)
+        from pymaild.store.sharing import SharedFeed  # noqa: PLC0415
+
+        return ImapBackend(partial(self.directory.login, door="imap"), self.sharing, SharedFeed(self.feed, self.sharing))
+
+    @cached_property
+    def sharing(self) -> Sharing:
+        """Every account's mail, with the mailboxes of others that it may use."""
+        from pymaild.accounts.shares import Shares  # noqa: PLC0415
+        from pymaild.store.sharing import Sharing  # noqa: PLC0415
+
+        return Sharing(self.stores, Shares(self.directory.database), self.feed)
 
     @cached_property
     def sessions(self) -> WebSessions:

@@ -24,8 +24,10 @@ from pymaild.mailstore import AccountStore, Flag, SpecialUse
 from pymaild.status import MailError
 from pymaild.store import Stores
 from pymaild.store.changes import Feed
+from pymaild.store.sharing import SharedFeed, Sharing
 from tests import scram_world
 from tests.player import PASSWORDS, Script
+from tests.sharing import Registered
 
 LETTER = b"""\
 From: "Bob, the builder" <bob@example.org>
@@ -126,6 +128,7 @@ class World:
     def __post_init__(self) -> None:
         self.feed = Feed(self.folder / "run")
         self.stores = Stores(self.folder, describe, self.feed, lambda account: (self.quota, 0))
+        self.sharing = Sharing(self.stores, Registered(PASSWORDS), self.feed)
         self.store = self.stores("ann@example.org")
         self.sessions: list[Session] = []
         for use in self.uses:
@@ -191,11 +194,11 @@ class Backend:
     world: World
 
     @property
-    def feed(self) -> Feed:
-        return self.world.feed
+    def feed(self) -> SharedFeed:
+        return SharedFeed(self.world.feed, self.world.sharing)
 
     def login(self, username: str, password: str, ip: str) -> str:
         return self.world.login(username, password, ip)
 
     def store(self, account: str) -> AccountStore:
-        return self.world.stores(account)
+        return self.world.sharing(account)

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pymaild.accounts.directory import Directory
 from pymaild.accounts.shares import Shares
 from pymaild.imap.describe import describe
-from pymaild.mailstore import ChangeFeed
+from pymaild.mailstore import ANYONE, ChangeFeed
 from pymaild.store import Stores
 from pymaild.store.sharing import Sharing
 
 ANN, BOB, CARL = (f"{name}@example.org" for name in ("ann", "bob", "carl"))
+
+
+class Registered:
+    """A Register in memory: store.sharing.Register."""
+
+    def __init__(self, accounts: Iterable[str]) -> None:
+        self.accounts = set(accounts)
+        self.rows: set[tuple[str, str]] = set()
+
+    def owners(self, guest: str) -> tuple[str, ...]:
+        owners = {owner for identifier, owner in self.rows if identifier in (guest, ANYONE) and owner in self.accounts}
+        return tuple(sorted(owners - {guest}))
+
+    def granting(self, identifier: str) -> list[str]:
+        return sorted(owner for one, owner in self.rows if one == identifier)
+
+    def add(self, owner: str, identifier: str) -> None:
+        self.rows.add((identifier, owner))
+
+    def keep(self, owner: str, identifiers: Iterable[str]) -> None:
+        self.rows = {row for row in self.rows if row[1] != owner} | {(one, owner) for one in identifiers}
+
+    def account(self, text: str) -> str | None:
+        return text.lower() if text.lower() in self.accounts else None
 
 
 class Neighbours:

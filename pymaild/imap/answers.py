@@ -79,6 +79,7 @@ _NAMES: Final = {
     Flag.DRAFT: b"\\Draft",
 }
 SYSTEM_FLAGS: Final = tuple(_NAMES.values())
+_RIGHTS: Final = {b"\\Seen": "s", b"\\Deleted": "t"}  # the right that changes a flag; "w" all others. RFC 4314 §2.1
 FLAG_NAMED: Final = {name.decode("ascii").upper(): flag for flag, name in _NAMES.items()}
 _SETS: Final = tuple(b" ".join(name for flag, name in _NAMES.items() if flags & flag) for flags in range(32))
 
@@ -95,6 +96,14 @@ def flags_list(flags: int, keywords: Iterable[str] = (), recent: bool = False) -
 def defined_flags(keywords: Iterable[str], more: Iterable[bytes] = ()) -> bytes:
     """The list in the FLAGS response and in PERMANENTFLAGS. §7.2.6, §7.1."""
     words = [*SYSTEM_FLAGS, *(keyword.encode("ascii") for keyword in keywords), *more]
+    return b"(" + b" ".join(words) + b")"
+
+
+def permanent_flags(rights: str, keywords: Iterable[str], more: Iterable[bytes] = ()) -> bytes:
+    """The flags that somebody with these rights can change. RFC 4314 §4, §5.1.1."""
+    words = [flag for flag in SYSTEM_FLAGS if _RIGHTS.get(flag, "w") in rights]
+    if "w" in rights:
+        words += [*(keyword.encode("ascii") for keyword in keywords), *more]
     return b"(" + b" ".join(words) + b")"
 
 

@@ -68,6 +68,9 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "SPECIAL-USE": _logged_in,  # RFC 6154
     "CREATE-SPECIAL-USE": _logged_in,  # RFC 6154 §3
     "XLIST": _logged_in,  # what old Outlooks look for; LIST does the same
+    "ACL": _logged_in,  # RFC 4314
+    "RIGHTS=texk": _logged_in,  # RFC 4314 §2.2
+    "LIST-MYRIGHTS": _logged_in,  # RFC 8440
     "UNSELECT": _logged_in,  # RFC 3691
     "UIDPLUS": _logged_in,  # RFC 4315
     "MOVE": _logged_in,  # RFC 6851

@@ -36,6 +36,8 @@ STORE_CODES: Final[dict[type[MailError], str]] = {
     mailstore.MailboxHasChildren: "HASCHILDREN",
     mailstore.InvalidName: "CANNOT",
     mailstore.NotPermitted: "CANNOT",
+    mailstore.AccessDenied: "NOPERM",
+    mailstore.TooManyEntries: "METADATA TOOMANY",
     mailstore.LimitReached: "LIMIT",
     mailstore.OverQuota: "OVERQUOTA",
     mailstore.NoSpace: "UNAVAILABLE",

@@ -296,7 +296,7 @@ def _told(view: View, items: Items) -> list[Item]:
 
 def _see(view: View, uids: Sequence[int], items: Items) -> set[int]:
     """Set \\Seen on the messages that are read now; the uids it was set on."""
-    if not items.sees or view.read_only:
+    if not items.sees or view.read_only or "s" not in view.mailbox.rights:  # RFC 4314 §4 (FETCH)
         return set()
     table = view.mailbox.table(uids, [Fact.FLAGS])
     cells_of = zip(table.uids, table.columns[Fact.FLAGS], strict=True)

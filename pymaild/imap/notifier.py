@@ -20,7 +20,7 @@ from pymaild.imap.answers import ok
 from pymaild.imap.errors import No
 from pymaild.imap.names import DELIMITER
 from pymaild.imap.notify import OF_MESSAGES, Event, Events, Place, Wishes
-from pymaild.mailstore import Mailbox, MailboxInfo, MailboxState, NoSuchMailbox
+from pymaild.mailstore import AccessDenied, Mailbox, MailboxInfo, MailboxState, NoSuchMailbox
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -130,11 +130,11 @@ class Notifier:
     # ---- messages
 
     def _state(self, name: str) -> tuple[Mailbox, MailboxState] | None:
-        """The mailbox as it is now; nothing if it went away."""
+        """The mailbox as it is now; nothing if it went away, or may not be read."""
         try:
             mailbox = self._session.store.open(name)
             return mailbox, mailbox.state()
-        except NoSuchMailbox:
+        except (NoSuchMailbox, AccessDenied):
             return None
 
     def _messages(self, name: str) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from pymaild.imap.grammar import Parser
 from pymaild.imap.names import DELIMITER
 from pymaild.imap.view import View
 from pymaild.imap.wanted import NOTHING, Wanted
+from pymaild.mailstore import OTHER_USERS
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -48,11 +49,16 @@ class Place:
     name: str
     subscribed: bool = False
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is not one of another account. RFC 2342 §4."""
+        return not f"{self.name}/".startswith(f"{OTHER_USERS}/")
+
 
 # Which mailboxes a filter means, and whether names come with it. Mail is delivered to any of them: inboxes are all. §6
 FILTERS: Final[dict[str, Callable[[Place, frozenset[str]], bool]]] = {
-    "INBOXES": lambda place, names: True,
-    "PERSONAL": lambda place, names: True,
+    "INBOXES": lambda place, names: place.is_personal,
+    "PERSONAL": lambda place, names: place.is_personal,
     "SUBSCRIBED": lambda place, names: place.subscribed,
     "SUBTREE": lambda place, names: place.name in names or any(place.name.startswith(name + DELIMITER) for name in names),
     "MAILBOXES": lambda place, names: place.name in names,

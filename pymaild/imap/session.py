@@ -23,7 +23,7 @@ from pymaild.imap.capability import capabilities
 from pymaild.imap.commands import COMMANDS
 from pymaild.imap.errors import Bad, Refusal, refusal
 from pymaild.imap.grammar import Parser
-from pymaild.imap.input import Announced, Discard, Input, Literal, Memory, announced
+from pymaild.imap.input import Announced, Discard, Input, Literal, Memory, Spool, announced
 from pymaild.imap.limits import Limits
 from pymaild.imap.notifier import Notifier
 from pymaild.imap.table import Command, Request, State
@@ -298,10 +298,10 @@ class Session:
         args = Parser([*self._input.texts, b""], self._input.literals, self.utf8)
         args.tag()
         _, command = self._find(args)
-        message = command.literal(self, args, literal) if command.literal else None
-        if message is not None:
-            return message
-        if literal.binary:
+        special = command.literal(self, args, literal) if command.literal else None
+        if isinstance(special, Spool):
+            return special
+        if literal.binary and special is None:
             raise Bad("A literal8 is for messages only")
         before_login = self.state is State.NOT_AUTHENTICATED
         largest = self.limits.literal_before_login if before_login else self.limits.literal

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pymaild.imap.answers import Answer, Dialogue
 from pymaild.imap.grammar import Parser
-from pymaild.imap.input import Announced, Spool
+from pymaild.imap.input import Announced, Memory, Spool
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -38,12 +38,12 @@ class Request:
 
 
 Handler = Callable[["Session", Request], "Answer | Dialogue"]
-LiteralRule = Callable[["Session", Parser, Announced], "Spool | None"]
+LiteralRule = Callable[["Session", Parser, Announced], "Spool | Memory | None"]
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One row. `literal` lets a command take a literal as a message instead of as an argument (APPEND)."""
+    """One row. `literal` lets a command take a literal as a message (APPEND), or one that is binary as an argument."""
 
     handler: Handler
     states: State

@@ -15,7 +15,7 @@ from itertools import compress, count
 from typing import Final
 
 from pymaild.imap import sequences
-from pymaild.imap.answers import defined_flags, flags_list, ok
+from pymaild.imap.answers import defined_flags, flags_list, ok, permanent_flags
 from pymaild.imap.context import Context
 from pymaild.imap.errors import Bad
 from pymaild.imap.wanted import EVERYTHING, Wanted
@@ -41,6 +41,7 @@ class View:
             self.recent.update(self.uids[-self.initial.recent :])
         self.modseq = self.initial.highestmodseq
         self.keywords = self.initial.keywords
+        self._rights = mailbox.rights  # that the client has been told of
         self.wanted: Wanted = EVERYTHING  # what NOTIFY left of it
         self.own: set[int] = set()  # uids that this client brought or removed itself, until that is told
         self.told: dict[int, int] = {}  # uid -> modseq of flags the client knows already (its own STORE)
@@ -160,6 +161,7 @@ class View:
             yield from self._own_expunges() if expunges else ()
             return
         changes = self.mailbox.changes(self.modseq)
+        yield from self._new_rights()
         self._gone.update(changes.vanished)
         last = self.largest_uid
         changed = [row for row in changes.rows if row.uid <= last]
@@ -267,12 +269,18 @@ class View:
             return
         yield from self.flags_responses(self.mailbox.state())
 
+    def _new_rights(self) -> Iterator[bytes]:
+        """The owner of the mailbox gave or took rights. RFC 4314 §5.1.1."""
+        before, self._rights = self._rights, self.mailbox.rights
+        if self._rights != before:
+            yield from self.flags_responses(self.mailbox.state())
+
     def flags_responses(self, state: MailboxState) -> Iterator[bytes]:
         """FLAGS and PERMANENTFLAGS; \\* while new keywords can be made. §7.1, §7.2.6."""
         self.keywords = state.keywords
         yield b"* FLAGS " + defined_flags(state.keywords) + b"\r\n"
         star = () if state.keywords_full else (b"\\*",)
-        permanent = b"()" if self.read_only else defined_flags(state.keywords, star)
+        permanent = b"()" if self.read_only else permanent_flags(self._rights, state.keywords, star)
         yield ok(f"PERMANENTFLAGS {permanent.decode('ascii')}", "Flags that can be changed here")
 
     def _flags(self, rows: Iterable[Row], with_uids: bool) -> Iterator[bytes]:

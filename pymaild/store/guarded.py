@@ -231,19 +231,18 @@ class GuardedMailbox:
     def copy(self, uids: Sequence[int], to: str) -> Copied:
         """Copy messages, also to another account; all or none. Flags that may not be set there are lost. RFC 4314 §4."""
         target, inside = self._target(to)
-        if inside is not None:
-            return self._readable.copy(uids, inside)
-        return self._carry(uids, target)
+        copied = self._carry(uids, target) if inside is None else self._readable.copy(uids, inside)
+        return _told(copied, target)
 
     def move(self, uids: Sequence[int], to: str) -> Copied:
         """As copy, and then gone from here. Messages that change hands are all there before any of them goes here."""
         self.need("rte")
         target, inside = self._target(to)
         if inside is not None:
-            return self._mailbox.move(uids, inside)
+            return _told(self._mailbox.move(uids, inside), target)
         copied = self._carry(uids, target)
         self._remove([uid for uid, _ in copied[1]])
-        return copied
+        return _told(copied, target)
 
     def replace(self, uid: int, upload: Upload, to: str) -> int:
         """Take a message into another mailbox and remove one here. RFC 8508 §3."""
@@ -279,6 +278,11 @@ class GuardedMailbox:
     def _remove(self, uids: Sequence[int]) -> None:
         self._mailbox.change_flags(uids, FlagChange.ADD, Flag.DELETED)
         self._mailbox.expunge(uids)
+
+
+def _told(copied: Copied, target: GuardedMailbox) -> Copied:
+    """Who may put messages into a mailbox, but not see them, is not told where they are. RFC 4315 §3."""
+    return copied if "r" in target.rights else (0, copied[1])
 
 
 def _flags(row: Row) -> tuple[int, list[str]]:

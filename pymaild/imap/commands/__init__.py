@@ -3,12 +3,14 @@
 from typing import Final
 
 from pymaild.imap.commands import (
+    access,
     anystate,
     append,
     authenticated,
     enabling,
     listing,
     messages,
+    metadata,
     multisearch,
     notauthenticated,
     searching,
@@ -23,6 +25,8 @@ COMMANDS: Final[Commands] = {
     **authenticated.COMMANDS,
     **enabling.COMMANDS,
     **listing.COMMANDS,
+    **access.COMMANDS,
+    **metadata.COMMANDS,
     **append.COMMANDS,
     **selected.COMMANDS,
     **messages.COMMANDS,

@@ -7,6 +7,7 @@ is refused before it is sent (RFC 7889 §4), and when the command is complete.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -20,7 +21,7 @@ from pymaild.imap.grammar import Parser
 from pymaild.imap.input import Announced, Spool
 from pymaild.imap.sequences import compact
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request, State
-from pymaild.mailstore import Mailbox, NoSuchMailbox, OverQuota, Upload
+from pymaild.mailstore import OTHER_USERS, Mailbox, NoSuchMailbox, OverQuota, Upload
 from pymaild.message.binary import without_nul
 
 if TYPE_CHECKING:
@@ -131,8 +132,10 @@ def announce_append(session: Session, args: Parser, literal: Announced) -> Spool
     coming = _coming(session, drafts, literal)
     if coming is None:
         return None
-    target(session, name)
+    mailbox = target(session, name)
     quota = session.store.quota()
+    if mailbox.name.startswith(f"{OTHER_USERS}/"):
+        return coming  # it counts for the owner of the mailbox
     if quota.octets_limit and quota.octets + _size(drafts) + literal.size > quota.octets_limit:
         raise OverQuota
     return coming
@@ -175,9 +178,18 @@ def _size(drafts: list[Draft]) -> int:
 def target(session: Session, name: str) -> Mailbox:
     """The mailbox that messages go to; TRYCREATE when it could be made. §6.3.11, §6.4.7."""
     try:
-        return session.store.open(name)
+        mailbox = session.store.open(name)
+        mailbox.need("i")  # RFC 4314 §4
     except NoSuchMailbox as error:
         raise No(error.text, "TRYCREATE") from None
+    return mailbox
+
+
+def append_uid(mailbox: Mailbox, uids: Sequence[int]) -> str:
+    """APPENDUID 3857529045 7; nothing for those who may put messages in, but not see them. RFC 4315 §3."""
+    if "r" not in mailbox.rights:
+        return ""
+    return f"APPENDUID {mailbox.state().uidvalidity} {compact(uids).decode('ascii')}"
 
 
 # ---- the command is complete
@@ -199,8 +211,7 @@ def append(session: Session, request: Request) -> Answer:
             (one,) = uploads
             uids = [mailbox.append(one.message, one.flags, one.keywords, one.internal_date)]
     session.did(mailbox.name, uids=uids)
-    code = f"APPENDUID {mailbox.state().uidvalidity} {compact(uids).decode('ascii')}"
-    return Answer("Message stored" if len(uids) == 1 else "Messages stored", code)
+    return Answer("Message stored" if len(uids) == 1 else "Messages stored", append_uid(mailbox, uids))
 
 
 def replace(session: Session, request: Request) -> Answer:
@@ -223,8 +234,8 @@ def replace(session: Session, request: Request) -> Answer:
         uid = view.mailbox.replace(replaced[0], _upload(session, drafts[0], files), name)
     session.did(mailbox.name, uids=[uid])
     view.own.add(replaced[0])
-    code = f"APPENDUID {mailbox.state().uidvalidity} {uid}"
-    return Answer("Message replaced", untagged=(ok(code, "The new message is there"),))
+    code = append_uid(mailbox, [uid])
+    return Answer("Message replaced", untagged=(ok(code, "The new message is there"),) if code else ())
 
 
 def _finished(args: Parser, drafts: list[Draft]) -> None:

@@ -12,7 +12,7 @@ from pymaild.imap.answers import Answer, ok
 from pymaild.imap.errors import Bad, No
 from pymaild.imap.grammar import Parser
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
-from pymaild.mailstore import Flag, HasFlag, Mailbox, MailboxState, NoSuchMailbox, SpecialUse
+from pymaild.mailstore import OTHER_USERS, Flag, HasFlag, Mailbox, MailboxState, NoSuchMailbox, SpecialUse
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -175,9 +175,10 @@ def status_line(session: Session, name: str, items: Sequence[str]) -> bytes:
 
 
 def namespace(session: Session, request: Request) -> Answer:
-    """One personal namespace, without a prefix. RFC 2342 §5."""
+    """One personal namespace, without a prefix, and one for the mailboxes of other users. RFC 2342 §5."""
     request.args.end()
-    return Answer("Done", untagged=(b'* NAMESPACE (("" "/")) NIL NIL\r\n',))
+    others = session.quoted(f"{OTHER_USERS}/")
+    return Answer("Done", untagged=(b'* NAMESPACE (("" "/")) ((%s "/")) NIL\r\n' % others,))
 
 
 def compress(session: Session, request: Request) -> Answer:

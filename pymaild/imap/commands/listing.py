@@ -1,18 +1,21 @@
-"""LIST, LSUB, XLIST, with selection and return options. RFC 3501 §6.3.8-9, RFC 5258, RFC 5819, RFC 6154."""
+"""LIST, LSUB, XLIST, with selection and return options. RFC 3501 §6.3.8-9, RFC 5258, 5819, 6154, 8440, 9590."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pymaild.imap import names
 from pymaild.imap.answers import Answer
+from pymaild.imap.commands import metadata
+from pymaild.imap.commands.access import my_rights
 from pymaild.imap.commands.authenticated import status_items, status_line
 from pymaild.imap.errors import Bad
 from pymaild.imap.grammar import Parser
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
-from pymaild.mailstore import MailboxInfo, SpecialUse, StoreError
+from pymaild.mailstore import AccessDenied, MailboxInfo, SpecialUse, StoreError
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -29,6 +32,7 @@ class Listing:
     select: set[str] = field(default_factory=set)
     wanted: set[str] = field(default_factory=set)
     status: list[str] = field(default_factory=list)
+    noted: metadata.Asked = field(default_factory=lambda: metadata.Asked([]))  # RFC 9590
 
     def selects(self, info: MailboxInfo) -> bool:
         """Whether every selection option holds. RFC 5258 §3.1."""
@@ -46,7 +50,7 @@ SELECTION: Final[dict[str, Callable[[MailboxInfo], bool]]] = {
     "REMOTE": lambda info: True,  # there are no remote mailboxes to add
     "RECURSIVEMATCH": lambda info: True,
 }
-RETURN: Final = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
+RETURN: Final = ("SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS", "MYRIGHTS", "METADATA")
 XLIST_NAMES: Final = {SpecialUse.JUNK: b"\\Spam", SpecialUse.ARCHIVE: b"\\AllMail"}
 
 
@@ -85,6 +89,16 @@ def _return_option(args: Parser, listing: Listing) -> None:
     if option == "STATUS":  # RFC 5819 §2
         args.space("a list of status items")
         listing.status = status_items(args)
+    if option == "METADATA":  # RFC 9590 §4
+        args.space("names of entries")
+        _noted(args, listing.noted)
+
+
+def _noted(args: Parser, asked: metadata.Asked) -> None:
+    """[(DEPTH 1 ...) SP] (entries). RFC 9590 §4 (return-option)."""
+    if metadata.has_options(args):
+        metadata.options(args, asked)
+    asked.entries = metadata.entries(args)
 
 
 def _check(listing: Listing) -> None:
@@ -122,7 +136,7 @@ def _above(name: str) -> Iterator[str]:
 def list_(session: Session, request: Request) -> Answer:
     """The mailboxes whose names match. §6.3.8, RFC 5258 §3."""
     listing = _arguments(request.args)
-    return Answer("Done", untagged=_list(session, listing, request.verb))
+    return Answer("Done", lambda: listing.noted.code, _list(session, listing, request.verb))
 
 
 def _list(session: Session, listing: Listing, verb: str) -> Iterator[bytes]:
@@ -146,16 +160,27 @@ def _list(session: Session, listing: Listing, verb: str) -> Iterator[bytes]:
 def _line(
     session: Session, listing: Listing, word: bytes, info: MailboxInfo, exists: bool, selects: bool, above: bool
 ) -> Iterator[bytes]:
-    """One LIST response, and its STATUS. RFC 5258 §4, RFC 5819 §2."""
-    status = b""
-    if listing.status and exists and selects:
-        try:
-            status = status_line(session, info.name, listing.status)
-        except StoreError:
-            exists = False  # it went away meanwhile. RFC 5819 §2
+    """One LIST response, and what is asked for besides of mailboxes that exist. RFC 5258 §4."""
+    told: list[bytes] = []
+    try:
+        told += _more(session, listing, info.name) if exists and selects else ()
+    except StoreError:
+        exists = False  # it went away meanwhile. RFC 5819 §2
     more = b' ("CHILDINFO" ("SUBSCRIBED"))' if above and "SUBSCRIBED" in listing.select else b""
     attributes = b" ".join(_attributes(listing, word, info, exists))
-    yield b'%s(%s) "/" %s%s\r\n%s' % (word, attributes, session.quoted(info.name), more, status)
+    yield b'%s(%s) "/" %s%s\r\n%s' % (word, attributes, session.quoted(info.name), more, b"".join(told))
+
+
+def _more(session: Session, listing: Listing, name: str) -> Iterator[bytes]:
+    """STATUS, MYRIGHTS and METADATA. RFC 5819 §2, RFC 8440 §3, RFC 9590 §3; what may not be known is left out."""
+    if listing.status:
+        with suppress(AccessDenied):
+            yield status_line(session, name, listing.status)
+    if "MYRIGHTS" in listing.wanted:
+        yield my_rights(session, name)
+    if listing.noted.entries:
+        with suppress(AccessDenied):
+            yield metadata.response(session, name, listing.noted.of(session.store.metadata(name)))
 
 
 def _attributes(listing: Listing, word: bytes, info: MailboxInfo, exists: bool) -> Iterator[bytes]:

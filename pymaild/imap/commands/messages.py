@@ -164,7 +164,7 @@ def move(session: Session, request: Request) -> Answer:
     view, uids, name = _copy_arguments(session, request)
     refuse_read_only(view)
     answer = _copied(session, uids, name, view.mailbox.move, moved=True)
-    if answer.untagged and view.qresync:
+    if uids and view.qresync:
         answer.code = lambda: f"HIGHESTMODSEQ {view.modseq}"  # RFC 7162 §3.2.7, RFC 6851 §4.4
     return answer
 
@@ -181,7 +181,7 @@ def _copy_arguments(session: Session, request: Request) -> tuple[View, list[int]
 def _copied(
     session: Session, uids: list[int], name: str, run: Callable[[Sequence[int], str], Copied], moved: bool = False
 ) -> Answer:
-    """COPYUID names the copies. RFC 4315 §3."""
+    """COPYUID names the copies, for those who may see them there. RFC 4315 §3."""
     uidvalidity, pairs = run(uids, name) if uids else (0, [])
     if not pairs:
         if uids:
@@ -191,8 +191,10 @@ def _copied(
     if moved:
         session.selected.own.update(old for old, _ in pairs)
     old, new = compact(pair[0] for pair in pairs), compact(pair[1] for pair in pairs)
-    code = f"COPYUID {uidvalidity} {old.decode('ascii')} {new.decode('ascii')}"
-    return Answer("Done", untagged=(ok(code, "Moved"),)) if moved else Answer("Copied", code)
+    code = f"COPYUID {uidvalidity} {old.decode('ascii')} {new.decode('ascii')}" if uidvalidity else ""
+    if moved:
+        return Answer("Done", untagged=(ok(code, "Moved"),) if code else ())
+    return Answer("Copied", code)
 
 
 COMMANDS: Final[Commands] = {

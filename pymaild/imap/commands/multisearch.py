@@ -17,7 +17,7 @@ from pymaild.imap.search import Program, program
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
 from pymaild.imap.values import string
 from pymaild.imap.view import View
-from pymaild.mailstore import MailboxInfo, NoSuchMailbox
+from pymaild.mailstore import AccessDenied, MailboxInfo, NoSuchMailbox
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -38,7 +38,7 @@ def _below(name: str, given: Sequence[str], levels: int) -> bool:
 # Which mailboxes each word stands for. RFC 5465 §6, RFC 7377 §2.2
 SOURCES: Final[dict[str, Callable[[MailboxInfo, Sequence[str]], bool]]] = {
     "INBOXES": lambda info, _: info.name == "INBOX",
-    "PERSONAL": lambda info, _: True,
+    "PERSONAL": lambda info, _: not info.owner,
     "SUBSCRIBED": lambda info, _: info.subscribed,
     "SUBTREE": lambda info, given: _below(info.name, given, levels=1000),
     "SUBTREE-ONE": lambda info, given: _below(info.name, given, levels=1),
@@ -121,7 +121,7 @@ def _correlator(session: Session, request: Request, view: View) -> bytes:
 
 
 def _views(session: Session, sources: list[Source]) -> Iterator[View]:
-    """Each mailbox once; those that are not there, or are no mailboxes, are passed over. RFC 7377 §2.2."""
+    """Each mailbox once; those that are not there, or may not be read, are passed over. RFC 7377 §2.2."""
     selected = session.view
     if selected is not None and any(word == "SELECTED" for word, _ in sources):
         yield selected
@@ -136,7 +136,7 @@ def _views(session: Session, sources: list[Source]) -> Iterator[View]:
                 yield View(mailbox, read_only=True)
             elif selected is not None and all(word != "SELECTED" for word, _ in sources):
                 yield selected
-        except NoSuchMailbox:
+        except (NoSuchMailbox, AccessDenied):
             continue
 
 

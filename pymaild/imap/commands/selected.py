@@ -15,6 +15,8 @@ from pymaild.imap.view import View
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
 
+CHANGING: Final = frozenset("istwe")  # rights that make a mailbox READ-WRITE. RFC 4314 §5.2
+
 
 def select(session: Session, request: Request) -> Answer:
     """Open a mailbox to read and change it. §6.3.1."""
@@ -35,7 +37,9 @@ def _open(session: Session, request: Request, read_only: bool) -> Answer:
     args.end()
     closed = [ok("CLOSED", "The mailbox that was selected is closed")] if session.view is not None else []
     session.unselect()
-    view = session.select(session.store.open(name), read_only)
+    mailbox = session.store.open(name)
+    read_only = read_only or not CHANGING & set(mailbox.rights)
+    view = session.select(mailbox, read_only)
     lines = (
         *closed,
         *_description(view),
@@ -97,8 +101,9 @@ def check(session: Session, request: Request) -> Answer:
 def close(session: Session, request: Request) -> Answer:
     """Remove what is marked \\Deleted, silently, and leave the mailbox. §6.4.2."""
     request.args.end()
-    if not session.selected.read_only:
-        session.selected.mailbox.expunge()
+    view = session.selected
+    if not view.read_only and "e" in view.mailbox.rights:  # without the right it is no error: RFC 4314 §4
+        view.mailbox.expunge()
     session.unselect()
     return Answer("Mailbox closed")
 
@@ -127,7 +132,9 @@ def expunge(session: Session, request: Request) -> Answer:
 
 
 def refuse_read_only(view: View) -> None:
-    """EXAMINE promised that nothing changes. §6.3.2."""
+    """EXAMINE promised that nothing changes, §6.3.2; or there is no right to change anything: RFC 4314 §5.2."""
+    if view.read_only and not CHANGING & set(view.mailbox.rights):
+        raise No("You may read this mailbox, but not change it: ask its owner", "NOPERM")
     if view.read_only:
         raise No("The mailbox was opened with EXAMINE: it cannot be changed", "READ-ONLY")
 
