@@ -18,12 +18,14 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pymaild.store import find
+from pymaild.store import find, rows
 from pymaild.store.index import Box
 
 if TYPE_CHECKING:
     from pymaild.search.words import Piece, Words
 
+_UNKNOWN = "NOT EXISTS (SELECT 1 FROM text_of WHERE text_of.key = message.key)"
+_VALUES = "SELECT value FROM json_each(?)"
 _GRAM = 3
 _MOST_GRAMS = 40  # of a word that are looked for; the word itself decides
 _TOGETHER = 16  # words looked up by one question
@@ -44,21 +46,16 @@ def candidates(db: sqlite3.Connection, box: Box, pieces: Sequence[Piece], in_hea
         return array("I"), find.read_uids(db, "message", "1", (box.first_key, box.last_key))
     unknown = find.read_uids(db, "text_of", "text = 0", (box.first_key, box.last_key))
     if box.text_uid < box.uidnext:
-        unknown.extend(_unknown(db, box))
+        unknown.extend(find.read_uids(db, "message", _UNKNOWN, (box.first_key + box.text_uid, box.last_key)))
     texts = _texts(db, pieces[0], in_header)
     for piece in pieces[1:]:
         texts &= _texts(db, piece, in_header) if texts else set()
     if not texts:
         return array("I"), unknown
     column = "text" if len(texts) * _FEW < box.messages else "+text"  # by the index on it, or from one end to the other
-    condition = f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - one of these two
+    condition = f"{column} IN ({_VALUES})"
     found = find.read_uids(db, "text_of", condition, (box.first_key, box.last_key, json.dumps(list(texts))))
     return found if column == "+text" else array("I", sorted(found)), unknown
-
-
-def _unknown(db: sqlite3.Connection, box: Box) -> array[int]:
-    condition = "NOT EXISTS (SELECT 1 FROM text_of WHERE text_of.key = message.key)"
-    return find.read_uids(db, "message", condition, (box.first_key + box.text_uid, box.last_key))
 
 
 def _texts(db: sqlite3.Connection, piece: Piece, in_header: bool) -> set[int]:
@@ -99,12 +96,17 @@ def _ids(db: sqlite3.Connection, condition: str, values: list[str]) -> list[str]
 
 def unread(db: sqlite3.Connection, box: Box, limit: int) -> tuple[list[int], int]:
     """Messages whose words are not known, from the oldest on; and the uid below which now all will be."""
-    found = list(_unknown(db, box))[:limit] if there(db) else []
+    if not there(db):
+        return [], box.uidnext
+    sql = f"SELECT key & 4294967295 FROM message WHERE key BETWEEN ? AND ? AND {_UNKNOWN} ORDER BY key LIMIT ?"  # noqa: S608
+    found = [uid for (uid,) in db.execute(sql, (box.first_key + box.text_uid, box.last_key, limit))]
     return found, found[-1] + 1 if len(found) >= limit else box.uidnext
 
 
 def keep(db: sqlite3.Connection, box: Box, made: dict[int, Words | None]) -> None:
-    """Keep the words of messages, of those that are still there."""
+    """Keep the words of messages, of those that are still there and not known meanwhile."""
+    known = find.read_uids(db, "text_of", f"key IN ({_VALUES})", (box.first_key, box.last_key, rows.keys(box, list(made))))
+    made = {uid: words for uid, words in made.items() if uid not in known}
     ids = _numbered(db, {word for words in made.values() if words for word in words.header | words.body})
     text = db.execute("SELECT value FROM meta WHERE name = 'text'").fetchone()[0]
     places, texts = [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pymaild.store.index import Box
 from pymaild.store.mailbox import OpenMailbox
 
 Progress = Callable[[int, int], None]
+BUSY = -1  # another process is at it
 MAX_TEXTS = 25  # whose words are kept by one transaction: deliveries wait for it
 
 
@@ -37,7 +39,21 @@ def rebuild(engine: Engine, describe: Describe, progress: Progress | None) -> No
 
 
 def catch_up(engine: Engine, describe: Describe, limit: int) -> int:
-    """Render up to `limit` messages, or, when all are, keep the words of as many; how many there were."""
+    """Render up to `limit` messages, or, when all are, keep the words of as many; how many there were.
+
+    One process at a time does it for an account, under a lock on the directory that nothing else asks for.
+    """
+    handle = os.open(engine.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return _catch_up(engine, describe, limit)
+    except BlockingIOError:
+        return BUSY
+    finally:
+        os.close(handle)
+
+
+def _catch_up(engine: Engine, describe: Describe, limit: int) -> int:
     done, found = 0, engine.read(index.boxes)
     for box in found:
         if done < limit and (box.rendered_uid < box.uidnext or box.recovering):

@@ -2,6 +2,7 @@
 
 The first answers are measured once, before either server has an index that knows the messages. Then each row is asked
 ROUNDS times of each server by turns, after one turn that does not count. A change is taken back between the turns.
+Before that both servers have come to rest: pymaild keeps the words of messages after it has taken them in.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from scripts.measure.client import Client
 from scripts.measure.mailbox import COMMON, RARE, fill, messages
-from scripts.measure.servers import Dovecot, ImapServer, Pymaild, private_memory
+from scripts.measure.servers import Dovecot, ImapServer, Pymaild, cpu_of, private_memory
 
 LIST_ITEMS = "(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)"
 WHOLE = 10_000  # messages of the row that fetches whole ones
@@ -272,10 +273,14 @@ def _sides(servers: Sequence[ImapServer], count: int) -> list[Side]:
 
 
 def _prepare(sides: Sequence[Side]) -> None:
-    """The mailboxes that rows write into; and whether all messages are there."""
+    """The mailboxes that rows write into; whether all messages are there; and what a server does afterwards is done."""
     for side in sides:
         for mailbox in ("Copies", "Doomed", "Appended"):
             side.client.command(f"CREATE {mailbox}")
         there = side.client.select()
         if there != side.count:
             raise ValueError(f"{side.server.name} has {there} messages of {side.count}")
+    before = -1.0
+    while (now := sum(cpu_of(side.server.process.pid) for side in sides)) > before + 0.05:
+        before = now
+        time.sleep(3)

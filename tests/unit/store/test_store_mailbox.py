@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -278,3 +281,28 @@ def test_a_keyword_of_the_same_command_keeps_its_letter(tmp_path: Path) -> None:
     inbox.append(message("a"))
     with pytest.raises(LimitReached):
         inbox.change_flags([1], FlagChange.ADD, 0, [f"word{number}" for number in range(27)])
+
+
+def test_one_process_at_a_time_does_what_can_wait(tmp_path: Path) -> None:
+    first, second = stores(tmp_path), stores(tmp_path)
+    for store in (first, second):
+        store(ANN).open("INBOX")
+    first(ANN).open("INBOX").append(message("x"))
+    second(ANN).open("INBOX").append(message("y"))
+    with open_directory(first.directory(ANN)) as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert [second.catch_up(), second.catch_up()] == [1, 1]  # there may be more: it comes back
+    while second.catch_up():
+        pass
+    assert first.catch_up() and not first.catch_up()
+    engine = second._engine(ANN)
+    assert engine.read(lambda db: db.execute("SELECT count(*), max(text) FROM text_of").fetchone()) == (2, 2)
+
+
+@contextmanager
+def open_directory(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
