@@ -187,7 +187,7 @@ def open_directory(config: Config) -> Directory:
         )
     if not os.access(config.database, os.R_OK | os.W_OK):
         raise NotInitialised(f"{config.database} may not be written: run this as root or as its owner")
-    return Directory(config.database, config.server.hostname, fresh=0.02)
+    return Directory(config.database, config.server.hostname, fresh=0.02, scram=config.auth.scram)
 
 
 def owner(config: Config) -> tuple[int, int] | None:

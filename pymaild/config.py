@@ -241,6 +241,11 @@ class Auth:
         mechanisms,
     )
 
+    @property
+    def scram(self) -> bool:
+        """Whether a mechanism is among them that needs verifiers."""
+        return any(MECHANISMS[name].scram for name in self.mechanisms)
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:

@@ -20,6 +20,7 @@ from pymaild.accounts.database import Database
 from pymaild.accounts.login import Login
 from pymaild.accounts.names import address_key, domain_key, fit_for_account, key_of, shown, shown_domain
 from pymaild.accounts.passwords import COST
+from pymaild.accounts.proofs import Candidate
 from pymaild.envelope import Address
 from pymaild.sasl import SaslError, saslprep
 from pymaild.status import MailError, NoSuchUser
@@ -87,6 +88,8 @@ class _Entry:
 class Directory:
     """Implements flow.Directory over pymaild.sqlite3. `cost` is that of passwords.COST; tests take a lower one.
 
+    With `scram`, verifiers for SCRAM are kept beside the hashes.
+
     `fresh` is for how many seconds an answer may be given without asking whether another process changed something: a
     server under load asks several times for each message. What this process changes shows at once.
     """
@@ -98,10 +101,12 @@ class Directory:
         cost: int = COST,
         fresh: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        scram: bool = False,
     ) -> None:
         self.hostname = hostname.lower()
         self.database = Database(path)
         self._login = Login(self.database, cost)
+        self._login.scram = scram
         self._fresh, self._clock = fresh, clock
         self._asked = -math.inf
         self._entries: dict[str, _Entry] = {}
@@ -159,6 +164,10 @@ class Directory:
         `door` is the protocol, for the log.
         """
         return self._login(username, password, ip, door)
+
+    def candidate(self, username: str, ip: str, door: str = "") -> Candidate:
+        """Who wants to log in without telling the password: for SCRAM. There is one for every name."""
+        return self._login.candidate(username, ip, door)
 
     def _step(self, name: str) -> tuple[str | None, tuple[str, ...]]:
         """The account a name is, if any, and the names it stands for."""
@@ -268,11 +277,11 @@ class Directory:
     def add_account(self, address: str, password: str, admin: bool = False, quota: int | None = None) -> Account:
         """Make an account. Raises DirectoryError, BadName."""
         key = fit_for_account(address_key(address))
-        stored = self._login.passwords.hash(_good(password))
+        stored, scram = self._login.passwords.hash(_good(password)), self._login.verifier_for(key, password)
         with self._change() as connection:
             self._need_domain(connection, key)
-            columns = "accounts (address, password, admin, quota, created)"
-            if not _inserted(connection, columns, key, stored, int(admin), quota, int(time.time())):
+            columns = "accounts (address, password, scram, admin, quota, created)"
+            if not _inserted(connection, columns, key, stored, scram, int(admin), quota, int(time.time())):
                 raise DirectoryError(f"the account {shown(key)} is there already")
         return Account(key, admin, quota=quota)
 
@@ -291,9 +300,9 @@ class Directory:
     def set_password(self, address: str, password: str) -> None:
         """Another password; the old one is refused from now on."""
         key = self._existing(address)
-        stored = self._login.passwords.hash(_good(password))
+        stored, scram = self._login.passwords.hash(_good(password)), self._login.verifier_for(key, password)
         with self._change() as connection:
-            connection.execute("UPDATE accounts SET password = ? WHERE address = ?", (stored, key))
+            connection.execute("UPDATE accounts SET password = ?, scram = ? WHERE address = ?", (stored, scram, key))
 
     def set_enabled(self, address: str, enabled: bool) -> None:
         """A disabled account cannot log in; its mail is kept and goes on arriving."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
+from pymaild.accounts import proofs
 from pymaild.accounts.database import Database
 from pymaild.accounts.names import BadName, address_key, local_key
 from pymaild.accounts.networks import network
@@ -42,11 +43,12 @@ class WrongPassword(MailError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a login name means: `stored` is the hash, None where nobody may log in by this name."""
+    """What a login name means: `stored` is the hash, None where nobody may log in by this name; `scram` the verifier."""
 
     name: str
     stored: str | None = None
     exists: bool = False
+    scram: str | None = None
 
 
 class Login:
@@ -57,6 +59,7 @@ class Login:
         self.tally = Tally(database.path)
         self.passwords = Passwords(cost, self.tally, Places(database.path.parent))
         self.throttle = Throttle(self.tally, lambda: self.secret)
+        self.scram = False  # whether verifiers are kept: [auth] mechanisms
         self._written: dict[tuple[str, str], float] = {}
         self._highest_due = 0.0
         self._under_way: dict[bytes, threading.Event] = {}
@@ -115,10 +118,10 @@ class Login:
         return right
 
     def _settle(self, found: Found, question: bytes, password: str, right: bool, ip: str) -> None:
-        """Remember the result; after a success also where it came from, and renew a hash that has become too cheap."""
+        """Remember the result; after a success also where it came from, and renew what was stored with other settings."""
         if right and found.stored:
             self._remember(found.name, ip)
-            if cost_of(found.stored) < self.passwords.cost:
+            if cost_of(found.stored) < self.passwords.cost or bool(found.scram) is not self.scram:
                 stored = self._renewed(found.name, found.stored, password)
                 question = self.passwords.question(found.name, stored, password)
         self.passwords.remember(question, right)
@@ -164,14 +167,14 @@ class Login:
             key = address_key(name) if "@" in name else local_key(name)
         except BadName:
             return Found(name)
-        rows = self.database.read("SELECT address, password, enabled FROM accounts WHERE address = ?", (key,))
+        select = "SELECT address, password, enabled, scram FROM accounts WHERE address"
+        rows = self.database.read(f"{select} = ?", (key,))
         if "@" not in key and key:
-            sql = "SELECT address, password, enabled FROM accounts WHERE address >= ? || '@' AND address < ? || 'A' LIMIT 2"
-            rows = self.database.read(sql, (key, key))
+            rows = self.database.read(f"{select} >= ? || '@' AND address < ? || 'A' LIMIT 2", (key, key))
         if len(rows) != 1:
             return Found(key)
-        address, stored, enabled = rows[0]
-        return Found(str(address), str(stored) if enabled else None, True)
+        address, stored, enabled, scram = rows[0]
+        return Found(str(address), str(stored) if enabled else None, True, str(scram) if scram else None)
 
     def _look_at_costs(self) -> None:
         """What the dearest stored hash costs, so that nobody's password costs as much."""
@@ -182,15 +185,51 @@ class Login:
             self.passwords.highest = max(self.passwords.cost, int(rows[0][0] or 0))
 
     def _renewed(self, name: str, stored: str, password: str) -> str:
-        """The same password, hashed at today's cost; what is stored afterwards."""
+        """The same password, hashed at today's cost, with or without a verifier; what is stored afterwards."""
         with suppress(MailError):  # nobody is kept out because of it: there is a next login
             with self.passwords.places.one():
-                fresh = self.passwords.hash(password)
+                fresh = stored if cost_of(stored) >= self.passwords.cost else self.passwords.hash(password)
+                scram = self.verifier_for(name, password)
             with self.database.write() as connection:
-                sql = "UPDATE accounts SET password = ? WHERE address = ? AND password = ?"
-                if connection.execute(sql, (fresh, name, stored)).rowcount:
+                sql = "UPDATE accounts SET password = ?, scram = ? WHERE address = ? AND password = ?"
+                if connection.execute(sql, (fresh, scram, name, stored)).rowcount:
                     return fresh
         return stored
+
+    # ---- a proof in the place of the password
+
+    def verifier_for(self, name: str, password: str) -> str | None:
+        """What to store beside the hash; None: SCRAM is off."""
+        return proofs.stored(self.secret, name, password) if self.scram else None
+
+    def candidate(self, username: str, ip: str, door: str = "") -> proofs.Candidate:
+        """Who wants to prove to be `username`; nobody can tell whether there is such an account."""
+        found = self._find(username)
+        good = bool(found.stored and found.scram)
+        known = proofs.read(str(found.scram)) if good else proofs.nobodys(self.secret, self._whole_name(found))
+        why = "" if good or not found.stored else "no SCRAM verifier yet: one login with PLAIN makes it"
+        return proofs.Candidate(known, lambda right: self._decide(found, good and right, ip, door, why))
+
+    def _decide(self, found: Found, right: bool, ip: str, door: str, why: str) -> str:
+        """A proof is counted as a password is; which wrong password was behind it cannot be known."""
+        try:
+            self.throttle.admit(found.name, ip, self._is_known(ip))
+            if not right:
+                raise WrongPassword
+        except MailError as error:
+            self._log(found, ip, door, why or error.text)
+            raise
+        self.throttle.right(found.name, ip)
+        self._remember(found.name, ip)
+        return found.name
+
+    def _whole_name(self, found: Found) -> str:
+        """With a domain, though it be invented: "ann" has the salt of ann@example.org, "zoe" needs one as good."""
+        if found.exists or "@" in found.name:
+            return found.name
+        domains = [str(name) for (name,) in self.database.read("SELECT name FROM domains ORDER BY name")]
+        number = int.from_bytes(proofs.salt(self.secret, found.name))
+        return f"{found.name}@{domains[number % len(domains)]}" if domains else found.name
 
     def _is_known(self, ip: str) -> bool:
         """Whether somebody of this server has logged in from that network lately."""

@@ -43,7 +43,7 @@ def init(options: Options) -> int:
     data_dir = config.server.data_dir
     _folder(data_dir, file)
     become(config)
-    directory = Directory(config.database, config.server.hostname)
+    directory = Directory(config.database, config.server.hostname, scram=config.auth.scram)
     if domain not in [found.name for found in directory.domains()]:
         directory.add_domain(domain)
         print(f"Added the domain {shown_domain(domain)}.")

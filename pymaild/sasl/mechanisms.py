@@ -71,4 +71,5 @@ class Offer:
 
     def _terms(self, client: Client, plus_offered: bool) -> Terms | None:
         find = self.find
-        return find and Terms(lambda name: find(name, client.ip), self.nonce, client.bindings(), plus_offered)
+        bindings = client.bindings() if plus_offered else {}
+        return find and Terms(lambda name: find(name, client.ip), self.nonce, bindings, plus_offered)

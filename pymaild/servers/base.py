@@ -116,6 +116,7 @@ class WireServer(socketserver.ThreadingTCPServer):
         except OSError:
             self.census.leave(ip)  # the peer has gone already
             return
+        client.bindings = stream.bindings
         connection = Connection(stream, self._new_session(client), client, self.manner, self._gone)
         self.watch(connection)
         with self._lock:

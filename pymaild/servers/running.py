@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from pymaild.dialogue import Session
 from pymaild.envelope import Client, Role
+from pymaild.sasl import Offer
 from pymaild.servers import imap, log, smtp
 from pymaild.servers.base import NewSession, WireServer
 from pymaild.servers.census import Census
@@ -147,6 +148,10 @@ class Running:
         plaintext = self.services.config.auth.plaintext
         return bool(plaintext == "always" or (plaintext == "loopback" and is_loopback(client.ip)))
 
+    def _offer(self, door: str) -> Offer:
+        """[auth] mechanisms."""
+        return Offer(self.services.config.auth.mechanisms, partial(self.services.directory.candidate, door=door))
+
     def _new_smtp(self, kind: _Kind, context: ssl.SSLContext | None, client: Client) -> Session:
         from pymaild.smtp.conversation import Limits as SmtpLimits  # noqa: PLC0415
         from pymaild.smtp.session import Session as SmtpSession  # noqa: PLC0415
@@ -160,10 +165,13 @@ class Running:
             clock=time.time,
             limits=SmtpLimits(
                 hold=int(config.limits.send_later) if self.services.delivery.outgoing else 0,
-                message_size=config.limits.message_size, recipients=config.limits.recipients, errors=config.limits.errors
+                message_size=config.limits.message_size,
+                recipients=config.limits.recipients,
+                errors=config.limits.errors,
             ),
             tls_available=context is not None and not kind.tls_first,
             auth_allowed=self._auth_allowed(client),
+            offer=self._offer(kind.role.value),
             spool=spool,
         )
 
@@ -178,6 +186,7 @@ class Running:
             limits=ImapLimits(message=self.services.config.limits.message_size),
             tls_available=context is not None and not kind.tls_first,
             auth_allowed=self._auth_allowed(client),
+            offer=self._offer("imap"),
             spool=spool,
         )
 

@@ -6,10 +6,11 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from pymaild.servers.limits import Timeouts
+from pymaild.servers.tls import channel_bindings
 
 BLOCK = 65_536  # octets of one read, and of one gathered write
 _LAST_WORDS = 1 << 20  # octets read from a peer that goes on talking after our farewell
@@ -120,6 +121,10 @@ class Stream:
         """Everything from here on is deflated, in both directions. RFC 4978."""
         self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         self._deflater = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, _DEFLATE_WINDOW, _DEFLATE_MEMORY)
+
+    def bindings(self) -> Mapping[str, bytes]:
+        """What ties a login to this TLS connection; nothing in clear."""
+        return channel_bindings(self.sock) if isinstance(self.sock, ssl.SSLSocket) else {}
 
     # ---- end
 

@@ -5,7 +5,8 @@
 
 A traced session stands between the Pump and the real one, so it sees lines exactly as they were cut. What follows AUTH,
 LOGIN or AUTHENTICATE, and every line and literal of that command, is written as {credentials}: a player that is given
-credentials of its own under this name plays the trace again. Message text is written as it is.
+credentials of its own under this name plays the trace again. What the server says in SCRAM would let a password be
+guessed, and is written as {challenge}. Message text is written as it is.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from typing import Any
 
 from pymaild.dialogue import Output, Session, Sink, Then
 
-MASK = b"{credentials}"
+MASK, CHALLENGE = b"{credentials}", b"{challenge}"
 
 # The verb is the first word (SMTP) or the second (IMAP, after the tag); a mechanism's name is no secret.
 _SECRET = re.compile(
     rb"(?i)\s*((?:\S{1,64}\s+)??(?:AUTHENTICATE|AUTH)\s+[A-Z0-9_-]{1,20}|(?:\S{1,64}\s+)?(?:LOGIN|AUTH\w*))(?=\s|\Z)"
 )
+_ASKED = re.compile(rb"(\+ |334 )[^ ]")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 _CRLF = b"\r\n"
@@ -58,6 +60,7 @@ class Traced:
     def __init__(self, session: Session, session_id: str, write: Write) -> None:
         self._session, self._id, self._write = session, session_id, write
         self._secret = False  # inside a command that proves an identity
+        self._scram = False  # and that by SCRAM
         self._heard = b""  # octets of the client whose line is not complete
         self._said = b""
 
@@ -84,7 +87,7 @@ class Traced:
     def line(self, line: bytes) -> Output:
         """As the session\'s own."""
         if not self._heard and not self._secret and (match := _SECRET.match(line)):
-            self._secret = True
+            self._secret, self._scram = True, b"SCRAM" in match[1].upper()
             rest = line[match.end() :].strip()
             self._tell("C", match[1] + (b" " + MASK if rest else b""))
         elif self._secret:
@@ -158,7 +161,7 @@ class Traced:
             self._tell("S", self._said)
             self._said = b""
         if output.then not in (Then.LINE, Then.OCTETS):
-            self._secret = False
+            self._secret = self._scram = False
 
     def _flush_heard(self, output: Output) -> None:
         """What ends without a line end, such as BDAT's octets."""
@@ -183,6 +186,8 @@ class Traced:
             self._tell(who, line.removesuffix(b"\r"))
 
     def _tell(self, who: str, line: bytes) -> None:
+        if self._scram and who == "S" and (match := _ASKED.match(line)):
+            line = match[1] + CHALLENGE
         text = line.decode("utf-8", "surrogateescape")
         if not _UNPRINTABLE.search(text):
             self._write(f"{self._id} {who}: {text}\n")

@@ -29,7 +29,7 @@ def test_values() -> None:
     config = parse(
         "[server]\nhostname = Mail.Example.ORG\nworkers = 3\n"
         "[listen]\nsmtp = 127.0.0.1:2525, [::1]:0 *:25\nlmtp = unix:/run/lmtp\nimap =\n"
-        "[auth]\nplaintext = NEVER\n[dns]\ntimeout = 1m 30s\n[limits]\nmessage_size = 25 MiB\n"
+        "[auth]\nplaintext = NEVER\n[dns]\ntimeout = 1m 30s\n[web]\nregistration = open\n[limits]\nmessage_size = 25 MiB\n"
     )
     assert config.server.hostname == "mail.example.org"
     assert config.server.workers == 3
@@ -40,7 +40,13 @@ def test_values() -> None:
     assert config.auth.plaintext == "never"
     assert config.dns.timeout == 90
     assert config.limits.message_size == 25 << 20
-    assert config.unused == ("[dns] timeout",)
+    assert config.unused == ("[web] registration",)
+
+
+def test_mechanisms_come_in_the_order_in_which_they_are_announced() -> None:
+    assert Config().auth.mechanisms == ("PLAIN", "LOGIN") and not Config().auth.scram
+    config = parse("[auth]\nmechanisms = scram-sha-256, login PLAIN\n")
+    assert config.auth.mechanisms == ("PLAIN", "LOGIN", "SCRAM-SHA-256") and config.auth.scram
 
 
 def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
@@ -57,6 +63,15 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
         ("[servr]\n", "the.conf: [servr] is no section; did you mean [server]?"),
         ("[server]\nhostnam = x\n", "the.conf: [server] hostnam is no key; did you mean hostname?"),
         ("[server]\nzzz = x\n", "the.conf: [server] zzz is no key; known are hostname, data_dir, workers, user"),
+        (
+            "[auth]\nmechanisms = PLAIN SCRAM-SHA256\n",
+            "the.conf: [auth] mechanisms expects some of PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS,"
+            " but SCRAM-SHA256 is none of them; did you mean SCRAM-SHA-256?",
+        ),
+        (
+            "[auth]\nmechanisms = LOGIN\n",
+            "the.conf: [auth] mechanisms expects PLAIN among the mechanisms: it is the one that every mail program knows",
+        ),
         ("[server]\nworkers = 0\n", "the.conf: [server] workers expects auto, or a whole number, 1 or more"),
         ("[server]\nhostname = a b\n", "expects a host name of letters, digits, hyphens and dots"),
         (
