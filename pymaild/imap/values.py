@@ -24,6 +24,8 @@ Value = None | int | Atom | bytes | list["Value"]
 
 def render(value: Value) -> bytes:
     """The value as octets. §4."""
+    if isinstance(value, bytes):  # most are, and a match looks longer
+        return string(value)
     match value:
         case None:
             return b"NIL"
@@ -31,8 +33,6 @@ def render(value: Value) -> bytes:
             return b"%d" % value
         case Atom():
             return value.encode("ascii", "replace")
-        case bytes():
-            return string(value)
         case Run():
             return b"".join(map(render, value))
         case list():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_DATE = 200  # characters worth looking at: a real date has 31, with comments perhaps 80
@@ -39,7 +40,12 @@ class Date(NamedTuple):
 
 def parse(body: bytes) -> Date | None:
     """The moment a Date field names; None when it names none. RFC 5322 §3.3, §4.3."""
-    text = body[:MAX_DATE].decode("latin-1")
+    return _parsed(body[:MAX_DATE])
+
+
+@lru_cache(maxsize=16)  # a message's own date is asked for from several sides
+def _parsed(body: bytes) -> Date | None:
+    text = body.decode("latin-1")
     if "(" in text:
         text = _COMMENT.sub(" ", text)
     found = _DATE.match(text) or _CTIME.match(text)

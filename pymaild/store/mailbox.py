@@ -203,12 +203,13 @@ class OpenMailbox:
     def render(self, uids: Sequence[int]) -> int:
         """Make and keep the Columns of messages that have none; how many could be made."""
         made, digests = {}, {}
-        for uid in uids:
-            try:
-                message = self.read(uid)
-            except MessageGone:
+        unknown = {uid for uid, digest in self._ask(lambda db, box: rows.digests(db, box, uids)).items() if digest is None}
+        for uid, message in zip(uids, self.messages(uids), strict=True):
+            if message is None:
                 continue
-            made[uid], digests[uid] = self._describe(message), sha256(message).digest()
+            made[uid] = self._describe(message)
+            if uid in unknown:
+                digests[uid] = sha256(message).digest()
         if made:
             with self._engine.writing() as tx:
                 rows.keep_rendered(tx.db, tx.box(self._id), made, digests)

@@ -11,7 +11,9 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pymaild.mailstore import StoreError
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 MAX_FILES = 5000  # unknown files taken in by one transaction; the rest follows in the next
 MAX_UNKNOWN = 20_000  # uids that a crash leaves in doubt and that are said to have vanished, one by one
 _TRIES = 5
+_FEW, _FLUSHES = 8, 16  # files that are flushed one after the other; how many side by side otherwise
 
 
 @dataclass(slots=True)
@@ -65,8 +68,8 @@ def take_in(tx: Transaction, box: Box) -> bool:
         tx.vanish(box, missing)
     look.adopted(cur_mark != 0)
     newcomers = [("cur", name) for name in look.unknown] + [("new", name) for name in arrived]
-    for directory, name in newcomers[:MAX_FILES]:
-        look.take(directory, name)
+    look.take(newcomers[:MAX_FILES])
+    look.write()
     more = len(newcomers) > MAX_FILES
     settled = cur_mark != 0 and not more and files.marked(cur) == cur_mark
     box.cur_mark = cur_mark if settled else 0  # 0: look once more; what we renamed may hide what others did meanwhile
@@ -115,6 +118,8 @@ class _Look:
         self.missing = missing  # messages whose file is not where it should be
         self.known = known
         self.unknown: list[str] = []  # names in cur/ that get a new uid
+        self._messages: list[tuple[int, ...]] = []  # rows that come into the index
+        self._files: list[tuple[int, str, str, bytes | None]] = []
         self.ours: dict[int, tuple[str, FileName, os.stat_result]] = {}  # uid in the name -> a file to adopt
 
     def sort_out(self, name: str) -> None:
@@ -199,32 +204,29 @@ class _Look:
             here = (modseq, box.first_key, box.last_key)
             tx.db.execute("UPDATE message SET modseq = ? WHERE key BETWEEN ? AND ?", here)
 
-    def take(self, directory: str, name: str) -> None:
-        """Give a file of another program a uid and a name of ours."""
-        path = os.path.join(self.tx.path(self.box), directory, name)
-        status = _regular(path)
-        if status is None:
-            return
-        try:
-            content = files.read(path)
-        except (OSError, StoreError):
-            return  # unreadable or gone: `pymaild index check` tells
+    def take(self, newcomers: list[tuple[str, str]]) -> None:
+        """Give files of other programs (directory and name) uids and names of ours, once all of them are flushed."""
+        folder = self.tx.path(self.box)
+        paths = [f"{folder}/{directory}/{name}" for directory, name in newcomers]
+        tokens = [self.tx.engine.uniques.token() for _ in paths]
+        strangers = _each(partial(_stranger, os.path.join(folder, "tmp")), paths, tokens)
+        now = int(time.time())
+        for (_, name), token, stranger in zip(newcomers, tokens, strangers, strict=True):
+            if stranger is not None:
+                self._place(name, token, stranger, now)
+
+    def _place(self, name: str, token: str, stranger: _Stranger, now: int) -> None:
         tx, box = self.tx, self.box
-        internal_date, now = int(status.st_mtime), int(time.time())
         flags, keywords, others = files.flags_of(files.parse(name).letters)
-        token = tx.engine.uniques.token()
-        wire = _crlf(content)
-        unique = files.unique_of(token, box.mailbox_id, hashlib.sha256(wire).digest(), now)
+        unique = files.unique_of(token, box.mailbox_id, stranger.sha256, now)
         uid = tx.take_uid(box)
-        target = f"{self.cur}/{files.render(unique, len(wire), uid, files.letters_of(flags, keywords, others))}"
-        if wire is content:
-            files.flush(path)
-        else:  # in its own place first: a crash leaves one file, the old or the new
-            written = files.write(os.path.join(tx.path(box), "tmp"), token, iter([wire]), internal_date)
-            os.rename(written.path, path)
-        tx.rename(path, target)
-        row = (flags, keywords, len(wire), internal_date, now)
-        self._insert(uid, unique, others, row, hashlib.sha256(wire).digest())
+        target = files.render(unique, stranger.size, uid, files.letters_of(flags, keywords, others))
+        try:
+            tx.rename(stranger.path, f"{self.cur}/{target}")
+        except FileNotFoundError:
+            return  # another program renamed it meanwhile: it is met again at the next look
+        row = (flags, keywords, stranger.size, stranger.internal_date, now)
+        self._insert(uid, unique, others, row, stranger.sha256)
 
     def _insert(
         self, uid: int, unique: str, others: str, row: tuple[int, int, int, int, int], sha256: bytes | None
@@ -232,11 +234,53 @@ class _Look:
         tx, box = self.tx, self.box
         flags, keywords, size, internal_date, save_date = row
         key = box.first_key + uid
-        values = (key, flags, keywords, tx.modseq(box), size, internal_date, save_date)
-        tx.db.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", values)
-        tx.db.execute("INSERT INTO file VALUES (?, ?, ?, ?)", (key, unique, others, sha256))
-        box.rendered_uid, box.text_uid = min(box.rendered_uid, uid), min(box.text_uid, uid)
+        self._messages.append((key, flags, keywords, tx.modseq(box), size, internal_date, save_date))
+        self._files.append((key, unique, others, sha256))
+        box.rendered_uid = min(box.rendered_uid, uid)
         tx.count(box, flags, size)
+
+    def write(self) -> None:
+        """Put all that was found into the index."""
+        self.tx.db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", self._messages)
+        self.tx.db.executemany("INSERT INTO file VALUES (?, ?, ?, ?)", self._files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stranger:
+    """A file of another program, read and flushed."""
+
+    path: str
+    size: int
+    sha256: bytes
+    internal_date: int
+
+
+def _stranger(tmp: str, path: str, token: str) -> _Stranger | None:
+    """Read a file, give it line ends of the wire, and make it durable; nothing where it is no file that can be read."""
+    status = _regular(path)
+    if status is None:
+        return None
+    try:
+        content = files.read(path)
+    except (OSError, StoreError):
+        return None  # unreadable or gone: `pymaild index check` tells
+    wire, internal_date = _crlf(content), int(status.st_mtime)
+    if wire is content:
+        files.flush(path)
+    else:  # in its own place first: a crash leaves one file, the old or the new
+        written = files.write(tmp, token, iter([wire]), internal_date)
+        os.rename(written.path, path)
+    return _Stranger(path, len(wire), hashlib.sha256(wire).digest(), internal_date)
+
+
+def _each(do: Callable[[str, str], _Stranger | None], paths: list[str], tokens: list[str]) -> Iterable[_Stranger | None]:
+    """Many are flushed side by side: one after the other would take as many turns of the disk as there are files."""
+    if len(paths) < _FEW:
+        return map(do, paths, tokens)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - rarely needed
+
+    with ThreadPoolExecutor(_FLUSHES) as pool:
+        return list(pool.map(do, paths, tokens))
 
 
 def _same(known: Known, found: FileName) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from pymaild.mailstore import Flag, FlagChange, Mailbox, Upload
-from tests.storing import ANN, message, stores
+from pymaild.store import files
+from tests.storing import ANN, message, root, stores
 
 
 class Recorder:
@@ -135,6 +136,37 @@ def test_expunge_removes_after_the_commit_that_says_so(recorder: Recorder, inbox
     inbox.change_flags([1, 2], FlagChange.ADD, int(Flag.DELETED))
     calls = recorder.during(inbox.expunge)
     assert changing(calls) == ["fsync cur", "commit", "unlink cur/*", "unlink cur/*", "fsync cur"]
+
+
+def test_files_of_other_programs_are_flushed_before_they_get_uids(
+    recorder: Recorder, inbox: Mailbox, tmp_path: Path
+) -> None:
+    count = 20
+    for number in range(count):
+        (root(tmp_path) / "new" / f"{number}.x").write_bytes(message(f"foreign {number}"))
+    calls = recorder.during(inbox.refresh)
+    assert changing(calls) == ["fsync new/*"] * count + ["rename cur/*"] * count + ["fsync cur", "commit"]
+    texts = [inbox.read(uid) for uid in inbox.uids()[-count:]]
+    assert texts == sorted(message(f"foreign {number}") for number in range(count))
+
+
+def test_a_file_that_another_program_renames_meanwhile_is_met_again(
+    inbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, flush = root(tmp_path) / "new", files.flush
+    for name in ("1.x", "2.x"):
+        (new / name).write_bytes(message(name))
+
+    def moving(path: str) -> None:
+        flush(path)
+        if path.endswith("1.x"):
+            os.rename(path, root(tmp_path) / "cur" / "1.x:2,S")
+
+    monkeypatch.setattr(files, "flush", moving)
+    inbox.refresh()
+    monkeypatch.undo()
+    inbox.refresh()
+    assert sorted(inbox.read(uid) for uid in inbox.uids()[-2:]) == [message("1.x"), message("2.x")]
 
 
 def test_a_tree_is_renamed_under_a_journal(recorder: Recorder, tmp_path: Path, inbox: Mailbox) -> None:
