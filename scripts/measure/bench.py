@@ -1,5 +1,6 @@
 """scripts/bench smtp: messages a second, ours and Postfix's by turns on the same disk, each time in a fresh folder.
 scripts/bench imap: the time of commands, ours and Dovecot's by turns on the same mailbox; see imap.py.
+scripts/bench relay: what leaves, ours and Postfix's by turns to smtp-sink; see relay.py.
 scripts/bench doors: whether the time of a refused login tells who has an account; see doors.py.
 
 A message counts when it is in the mailbox: the clock stops when the last file is there. The load is Postfix's smtp-source.
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-from scripts.measure import doors, imap
+from scripts.measure import doors, imap, relay
 from scripts.measure.servers import ADDRESS, Postfix, Pymaild, Server, until
 
 
@@ -123,10 +124,13 @@ def smtp(folder: Path, rounds: int, only: Sequence[str]) -> list[dict[str, objec
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("what", choices=["smtp", "imap", "doors"])
+    parser.add_argument("what", choices=["smtp", "imap", "relay", "doors"])
     parser.add_argument("--rounds", type=int, default=3, help="how often each server has its turn (3)")
     parser.add_argument(
-        "--row", action="append", choices=[row.name for row in (*ROWS, *imap.ROWS)], help="only this row; may be repeated"
+        "--row",
+        action="append",
+        choices=[row.name for row in (*ROWS, *imap.ROWS)] + [*relay.ROWS],
+        help="only this row; may be repeated",
     )
     parser.add_argument("--messages", type=int, default=10_000, help="imap: how many the mailbox has (10000; also 100000)")
     parser.add_argument("--folder", type=Path, help="where to work: the disk that is measured")
@@ -138,6 +142,8 @@ def main() -> int:
     try:
         if options.what == "smtp":
             results = smtp(folder, options.rounds, only)
+        elif options.what == "relay":
+            results = relay.measure(folder, options.rounds, only)
         elif options.what == "doors":
             results = doors.measure(folder)
         else:
