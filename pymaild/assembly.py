@@ -41,6 +41,8 @@ class ImapBackend:
     login: Callable[[str, str, str], str]
     store: Callable[[str], AccountStore]
     feed: ChangeFeed
+    hidden: Callable[[str], frozenset[str]]
+    place: Callable[[str], Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,18 @@ class Services:
 
     @cached_property
     def imap(self) -> ImapBackend:
-        """What an imap.Session asks."""
+        """What an imap.Session asks; `place` is for whoever counts connections to put in."""
         from pymaild.store.sharing import SharedFeed  # noqa: PLC0415
 
-        return ImapBackend(partial(self.directory.login, door="imap"), self.sharing, SharedFeed(self.feed, self.sharing))
+        login, feed = partial(self.directory.login, door="imap"), SharedFeed(self.feed, self.sharing)
+        return ImapBackend(login, self.sharing, feed, self._hidden, _no_place)
+
+    def _hidden(self, account: str) -> frozenset[str]:
+        """The capabilities that are not announced: [imap] hide, and the account's own."""
+        from pymaild.imap.capability import hidden  # noqa: PLC0415
+
+        own = self.directory.hidden_from(account) if account else ()
+        return hidden((*self.config.imap.hide, *own))
 
     @cached_property
     def sharing(self) -> Sharing:
@@ -92,6 +102,11 @@ class Services:
                 close()
 
 
+def _no_place(account: str) -> Callable[[], None]:
+    """Nobody counts."""
+    return lambda: None
+
+
 def assemble(config: Config) -> Services:
     """Everything that serves people, over an initialised data_dir. Raises NotInitialised."""
     from pymaild.accounts.journal import Journal  # noqa: PLC0415 - commands that need less start faster
@@ -108,7 +123,7 @@ def assemble(config: Config) -> Services:
 
     feed = Feed(config.run_dir, folder)
     stores = Stores(
-        config.server.data_dir, describe, feed, lambda account: (directory.quota_of(account, config.limits.quota), 0)
+        config.server.data_dir, describe, feed, lambda account: directory.quota_of(account, config.limits.quota)
     )
     journal = Journal(config.database)
     limits, server = config.limits, config.server

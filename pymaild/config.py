@@ -311,6 +311,26 @@ class Web:
     )
 
 
+def capabilities(text: str) -> tuple[str, ...]:
+    """IMAP capabilities that can be hidden; empty: none."""
+    if not text:
+        return ()
+    from pymaild.imap.capability import spelt  # noqa: PLC0415 - few say it
+
+    return spelt(words(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Imap:
+    """Reading mail with IMAP."""
+
+    hide: tuple[str, ...] = option(
+        "",
+        "Capabilities that are announced to nobody, such as UTF8=ACCEPT. One account: pymaild account mask.",
+        capabilities,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much is enough."""
@@ -319,6 +339,7 @@ class Limits:
     quota: int = option("0", "What an account may keep unless it has its own quota. 0: as much as the disk.", size)
     connections: int = option("2000", "Connections at a time, all listeners together.", positive)
     connections_per_ip: int = option("100", "Connections at a time from one address; loopback is not counted.", positive)
+    connections_per_account: int = option("50", "IMAP connections at a time that are logged in as one account.", positive)
     recipients: int = option("1000", "Recipients of one message (RFC 5321 §4.5.3.1.8).", positive)
     messages_per_day: int = option("1000", "Messages an account may send to other servers in 24 hours. 0: any.", number)
     new_recipients_per_day: int = option("300", "People it may write to for the first time in 24 hours. 0: any.", number)
@@ -339,6 +360,7 @@ class Config:
     outbound: Outbound = field(default_factory=Outbound)
     spam: Spam = field(default_factory=Spam)
     web: Web = field(default_factory=Web)
+    imap: Imap = field(default_factory=Imap)
     limits: Limits = field(default_factory=Limits)
     unused: tuple[str, ...] = ()  # "[listen] metrics": set, but this version does not act on it
 
@@ -372,6 +394,7 @@ SECTIONS: dict[str, type] = {
     "outbound": Outbound,
     "spam": Spam,
     "web": Web,
+    "imap": Imap,
     "limits": Limits,
 }
 

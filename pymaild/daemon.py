@@ -61,7 +61,8 @@ def serve(config: Config, trace: str = "") -> int:
         become(config)
         open_directory(config).close()  # complains now, in one place, if there is no mail system yet
         workers = max(config.server.workers, 1)
-        caps = Caps(config.limits.connections, config.limits.connections_per_ip)
+        limits = config.limits
+        caps = Caps(limits.connections, limits.connections_per_ip, limits.connections_per_account)
         around = Surroundings(contexts, Census(caps, workers), trace=_trace(trace))
         _preload(sockets)
         return Supervisor(config, sockets, around, workers).run()

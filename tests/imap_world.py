@@ -8,19 +8,26 @@ Head lines of a transcript:
     mechanisms: PLAIN SCRAM-SHA-256     what is offered besides PLAIN and LOGIN; with TLS also a channel binding
     quota: 1000                         octets ann may keep
     limits: message=100 bad_commands=3  fields of pymaild.imap.Limits
+    hide: LITERAL+                      capabilities that nobody is told of
+    mask: UTF8=ACCEPT                   those that ann is not told of
+    connections: 2                      how many an account may have
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from pymaild.envelope import Client
 from pymaild.imap import Limits, Session
+from pymaild.imap.capability import hidden
 from pymaild.imap.describe import describe
 from pymaild.mailstore import AccountStore, Flag, SpecialUse
+from pymaild.servers.census import Census
+from pymaild.servers.limits import Caps
 from pymaild.status import MailError
 from pymaild.store import Stores
 from pymaild.store.changes import Feed
@@ -123,6 +130,9 @@ class World:
     mechanisms: str = ""
     quota: int = 0
     limits: Limits = field(default_factory=Limits)
+    hide: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
+    connections: int = 50
     uses: tuple[SpecialUse, ...] = tuple(SpecialUse)
 
     def __post_init__(self) -> None:
@@ -131,6 +141,7 @@ class World:
         self.sharing = Sharing(self.stores, Registered(PASSWORDS), self.feed)
         self.store = self.stores("ann@example.org")
         self.sessions: list[Session] = []
+        self.census = Census(Caps(per_account=self.connections))
         for use in self.uses:
             self.store.subscribe(self.store.special(use))
         self.store.subscribe("INBOX")
@@ -149,6 +160,9 @@ class World:
             head.get("mechanisms", ""),
             int(head.get("quota", "0")),
             Limits(**{name: int(value) for name, value in limits.items()}),
+            tuple(head.get("hide", "").split()),
+            tuple(head.get("mask", "").split()),
+            int(head.get("connections", "50")),
         )
 
     def login(self, username: str, password: str, ip: str) -> str:
@@ -157,6 +171,9 @@ class World:
         if PASSWORDS.get(username) != password:
             raise MailError("5.7.8", "The user name or the password is wrong")
         return username
+
+    def hidden(self, account: str) -> frozenset[str]:
+        return hidden((*self.hide, *(self.mask if account == "ann@example.org" else ())))
 
     def session(self) -> Session:
         """A new connection."""
@@ -202,3 +219,9 @@ class Backend:
 
     def store(self, account: str) -> AccountStore:
         return self.world.sharing(account)
+
+    def hidden(self, account: str) -> frozenset[str]:
+        return self.world.hidden(account)
+
+    def place(self, account: str) -> Callable[[], None]:
+        return self.world.census.place(account)

@@ -53,6 +53,11 @@ SCHEMA = [
     INSERT INTO secret VALUES (randomblob(32));
     ALTER TABLE accounts ADD COLUMN scram TEXT
     """,
+    # How many messages an account may keep; the IMAP capabilities that it is not told of, with spaces between.
+    """
+    ALTER TABLE accounts ADD COLUMN messages INTEGER;
+    ALTER TABLE accounts ADD COLUMN hidden TEXT NOT NULL DEFAULT ''
+    """,
     # Whose mailboxes an account, or "anyone", may have been given rights to: see shares.py.
     """
     CREATE TABLE shares (

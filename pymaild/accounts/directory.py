@@ -33,6 +33,7 @@ MAX_STEPS = 3 * MAX_MEMBERS  # names looked at on the way there
 _REMEMBERED = 50_000  # names
 SHORTEST_PASSWORD = 8  # that people may choose for themselves
 _ROLES = ("postmaster", "abuse")
+_COLUMNS = "address, admin, enabled, quota, created, messages, hidden"
 
 
 class DirectoryError(Exception):
@@ -41,13 +42,18 @@ class DirectoryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account. `quota` is None where the default of [limits] holds; 0 means no limit."""
+    """One account. `quota` (octets) is None where the default of [limits] holds; 0 means no limit.
+
+    `messages` is how many it may keep, 0: no limit; `hidden` are the IMAP capabilities that it is not told of.
+    """
 
     address: str
     admin: bool = False
     enabled: bool = True
     quota: int | None = None
     created: int = 0
+    messages: int = 0
+    hidden: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -110,7 +116,7 @@ class Directory:
         self._fresh, self._clock = fresh, clock
         self._asked = -math.inf
         self._entries: dict[str, _Entry] = {}
-        self._quotas: dict[str, int | None] = {}
+        self._accounts: dict[str, Account] = {}
         self._domains: frozenset[str] = frozenset()
         self._version = self._generation = -1
 
@@ -219,7 +225,7 @@ class Directory:
     def _look(self, version: int) -> None:
         generation = int(str(self.database.read("SELECT number FROM generation")[0][0]))
         if generation != self._generation:
-            self._entries, self._quotas = {}, {}
+            self._entries, self._accounts = {}, {}
             self._domains = frozenset(str(name) for (name,) in self.database.read("SELECT name FROM domains"))
             self._generation = generation
         self._version = version
@@ -265,12 +271,12 @@ class Directory:
 
     def accounts(self) -> list[Account]:
         """All of them, sorted by address."""
-        rows = self.database.read("SELECT address, admin, enabled, quota, created FROM accounts ORDER BY address")
+        rows = self.database.read(f"SELECT {_COLUMNS} FROM accounts ORDER BY address")  # noqa: S608 - constants
         return [_account(row) for row in rows]
 
     def account(self, address: str) -> Account | None:
         """The account of this very address, however it is spelt; None: there is none. Raises BadName."""
-        sql = "SELECT address, admin, enabled, quota, created FROM accounts WHERE address = ?"
+        sql = f"SELECT {_COLUMNS} FROM accounts WHERE address = ?"  # noqa: S608 - constants
         rows = self.database.read(sql, (address_key(address),))
         return _account(rows[0]) if rows else None
 
@@ -322,15 +328,36 @@ class Directory:
         with self._change() as connection:
             connection.execute("UPDATE accounts SET quota = ? WHERE address = ?", (quota, key))
 
-    def quota_of(self, account: str, default: int = 0) -> int:
-        """The octets that an account may keep; 0: no limit."""
+    def set_messages(self, address: str, messages: int) -> None:
+        """How many messages an account may keep; 0: no limit."""
+        key = self._existing(address)
+        with self._change() as connection:
+            connection.execute("UPDATE accounts SET messages = ? WHERE address = ?", (messages, key))
+
+    def set_hidden(self, address: str, capabilities: Iterable[str]) -> None:
+        """The IMAP capabilities that an account is not told of when it logs in the next time."""
+        key = self._existing(address)
+        with self._change() as connection:
+            connection.execute("UPDATE accounts SET hidden = ? WHERE address = ?", (" ".join(capabilities), key))
+
+    def quota_of(self, account: str, default: int = 0) -> tuple[int, int]:
+        """The octets and the messages that an account may keep; 0: no limit."""
+        known = self._known(account)
+        return default if known.quota is None else known.quota, known.messages
+
+    def hidden_from(self, account: str) -> tuple[str, ...]:
+        """The IMAP capabilities that an account is not told of."""
+        return self._known(account).hidden
+
+    def _known(self, account: str) -> Account:
+        """What is remembered of an account; it is asked about with every login and every message."""
         self._refresh()
-        quotas = self._quotas  # as in _step(): an old answer must not be remembered after a change
-        if account not in quotas:
-            rows = self.database.read("SELECT quota FROM accounts WHERE address = ?", (account,))
-            quotas[account] = int(rows[0][0]) if rows and rows[0][0] is not None else None
-        own = quotas[account]
-        return default if own is None else own
+        accounts = self._accounts  # as in _step(): an old answer must not be remembered after a change
+        if account not in accounts:
+            sql = f"SELECT {_COLUMNS} FROM accounts WHERE address = ?"  # noqa: S608 - constants
+            rows = self.database.read(sql, (account,))
+            accounts[account] = _account(rows[0]) if rows else Account(account)
+        return accounts[account]
 
     def addresses(self, account: str) -> list[str]:
         """The addresses an account may write as, its own first; catch-alls name none."""
@@ -428,5 +455,7 @@ def _inserted(connection: Connection, columns: str, *values: object) -> bool:
 
 
 def _account(row: tuple[object, ...]) -> Account:
-    address, admin, enabled, quota, created = row
-    return Account(str(address), bool(admin), bool(enabled), None if quota is None else int(str(quota)), int(str(created)))
+    address, admin, enabled, quota, created, messages, hidden = row
+    octets = None if quota is None else int(str(quota))
+    words = tuple(str(hidden).split())
+    return Account(str(address), bool(admin), bool(enabled), octets, int(str(created)), int(str(messages or 0)), words)

@@ -80,9 +80,8 @@ def _kind(account: Account) -> str:
 
 
 def _quota(account: Account) -> str:
-    if account.quota is None:
-        return "default"
-    return show_size(account.quota) if account.quota else "no limit"
+    octets = "default" if account.quota is None else show_size(account.quota) if account.quota else "no limit"
+    return f"{octets}, {account.messages} messages" if account.messages else octets
 
 
 def passwd(options: Options) -> int:
@@ -106,7 +105,32 @@ def quota(options: Options) -> int:
     """Set what an account may keep."""
     directory = directory_of(options)
     octets = None if options.size == "default" else _octets("SIZE", options.size)
+    if options.messages is not None and not (options.messages.isascii() and options.messages.isdigit()):
+        raise CommandError(DATA, "--messages is a whole number; 0: no limit")
     directory.set_quota(options.address, octets)
+    if options.messages is not None:
+        directory.set_messages(options.address, int(options.messages))
+    return 0
+
+
+def mask(options: Options) -> int:
+    """Hide IMAP capabilities from an account, or show which are hidden."""
+    from pymaild.imap.capability import spelt  # noqa: PLC0415
+
+    directory = directory_of(options)
+    account = existing(directory, options.address)
+    if not options.capabilities:
+        hidden = account.hidden
+    else:
+        try:
+            hidden = () if options.capabilities == ["none"] else spelt(options.capabilities)
+        except ValueError as error:
+            raise CommandError(DATA, f"CAPABILITY is one of the {error}") from None
+        directory.set_hidden(account.address, hidden)
+    if options.json:
+        as_json(hidden)
+    else:
+        print(f"Hidden from {account.shown}: {' '.join(hidden) or 'nothing'}.")
     return 0
 
 

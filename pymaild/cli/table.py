@@ -146,8 +146,33 @@ COMMANDS: tuple[Command, ...] = (
         "account quota",
         "accounts.quota",
         "set how much an account may keep",
-        (_ADDRESS, arg("size", metavar="SIZE", help="such as 5G; 0: no limit; default: as [limits] quota says")),
+        (
+            _ADDRESS,
+            arg("size", metavar="SIZE", help="such as 5G; 0: no limit; default: as [limits] quota says"),
+            arg("--messages", metavar="NUMBER", help="how many messages; 0: no limit; without: as it is"),
+        ),
         examples=("pymaild account quota ann@example.org 5G", "pymaild account quota ann@example.org default"),
+    ),
+    Command(
+        "account mask",
+        "accounts.mask",
+        "hide IMAP capabilities from an account, for mail programs that misunderstand one",
+        (
+            _ADDRESS,
+            arg(
+                "capabilities",
+                metavar="CAPABILITY",
+                nargs="*",
+                help="all that are to be hidden, such as UTF8=ACCEPT; or none",
+            ),
+            _JSON,
+        ),
+        text="Without CAPABILITY it says what is hidden. It holds from the next login. For everybody: [imap] hide.",
+        examples=(
+            "pymaild account mask ann@example.org COMPRESS=DEFLATE QRESYNC",
+            "pymaild account mask ann@example.org none",
+            "pymaild account mask ann@example.org --json",
+        ),
     ),
     Command(
         "account admin",

@@ -1,8 +1,13 @@
-"""What CAPABILITY says, from one table: a row each, with when it holds. RFC 3501 §6.1.1, §7.2.1."""
+"""What CAPABILITY says, from one table: a row each, with when it holds. RFC 3501 §6.1.1, §7.2.1.
+
+Words can be hidden, from everybody or from an account (clients have bugs, too): what is hidden is not announced, and ENABLE
+does not know it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from pymaild.imap.table import State
@@ -44,6 +49,11 @@ def _can_compress(session: Session) -> bool:
     return _logged_in(session) and not session.compressed
 
 
+def _literals_are_bounded(session: Session) -> bool:
+    """A server announces one of LITERAL+ and LITERAL-: who hides the first has the second. RFC 7888 §5."""
+    return "LITERAL+" in session.hidden
+
+
 # In the order they are sent. PLAIN comes first of the mechanisms: clients take the first they know.
 CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "IMAP4rev1": _always,  # RFC 3501
@@ -56,6 +66,7 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "AUTH=SCRAM-SHA-256-PLUS": _offers("SCRAM-SHA-256-PLUS"),  # RFC 7677, RFC 5802 §6
     "LOGINDISABLED": _may_not_log_in,  # RFC 3501 §6.2.3
     "LITERAL+": _always,  # RFC 7888
+    "LITERAL-": _literals_are_bounded,  # RFC 7888 §5
     "ID": _always,  # RFC 2971
     "ENABLE": _always,  # RFC 5161
     "IDLE": _always,  # RFC 2177
@@ -103,9 +114,43 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
 }
 
 
+# What cannot be hidden: nobody could log in without it, or not safely. [auth] mechanisms says which AUTH= there are.
+_ESSENTIAL: Final = {"IMAP4rev1", "STARTTLS", "LOGINDISABLED", *(word for word in CAPABILITIES if word.startswith("AUTH="))}
+# What means nothing without another one, and is hidden with it.
+_BUILT_ON: Final = {
+    "ENABLE": ("IMAP4rev2", "UTF8=ACCEPT", "QRESYNC"),
+    "CONDSTORE": ("QRESYNC",),
+    "LIST-EXTENDED": ("LIST-STATUS", "LIST-MYRIGHTS", "LIST-METADATA"),
+    "ACL": ("RIGHTS=texk", "LIST-MYRIGHTS"),
+    "METADATA": ("LIST-METADATA",),
+    "SPECIAL-USE": ("CREATE-SPECIAL-USE",),
+    "ESEARCH": ("SEARCHRES", "CONTEXT=SEARCH", "MULTISEARCH", "PARTIAL", "ESORT"),
+    "SORT": ("SORT=DISPLAY", "ESORT"),
+}
+
+
 def capabilities(session: Session) -> str:
     """The words of now."""
-    return " ".join(_value(session, word) for word, holds in CAPABILITIES.items() if holds(session))
+    shown = (word for word, holds in CAPABILITIES.items() if word not in session.hidden and holds(session))
+    return " ".join(_value(session, word) for word in shown)
+
+
+def spelt(words: Iterable[str]) -> tuple[str, ...]:
+    """Capabilities that can be hidden, in any case, as they are spelt here. Raises ValueError."""
+    known = {word.upper(): word for word in CAPABILITIES if word not in _ESSENTIAL}
+    found = []
+    for word in words:
+        if word.upper() not in known:
+            near = get_close_matches(word.upper(), known, 1, 0.5)
+            hint = f"did you mean {known[near[0]]}?" if near else f"known are {' '.join(known.values())}"
+            raise ValueError(f"capabilities that can be hidden, but {word} is none; {hint}")
+        found.append(known[word.upper()])
+    return tuple(dict.fromkeys(found))
+
+
+def hidden(words: Iterable[str]) -> frozenset[str]:
+    """These, and what is built on them."""
+    return frozenset(more for word in words for more in (word, *_BUILT_ON.get(word, ())))
 
 
 def _value(session: Session, word: str) -> str:

@@ -16,6 +16,7 @@ class Limits:
     line_before_login: int = 64 * 1024  # an ID of 30 fields with 1024 octets each fits: RFC 2971 §3.3
     literal: int = 64 * 1024  # one literal that is an argument, not a message
     literal_before_login: int = 8 * 1024
+    unasked_literal: int = 4096  # a literal{n+} where LITERAL- is announced: RFC 7888 §5
     command: int = 256 * 1024  # lines and argument literals of one command together
     swallow: int = 128 * MIB  # a refused literal{n+} up to this size is read and dropped; a larger one ends the session
     bad_commands: int = 20  # one after the other

@@ -47,6 +47,12 @@ class Backend(Protocol):
     def store(self, account: str) -> AccountStore:
         """The mail of an account."""
 
+    def hidden(self, account: str) -> Collection[str]:
+        """The capabilities that this account is not told of; of nobody: those that no client is."""
+
+    def place(self, account: str) -> Callable[[], None]:
+        """One more connection is logged in as the account; what says that it has gone. Raises MailError 4.7.0."""
+
 
 class Session:
     """Implements pymaild.dialogue.Session for IMAP4rev1 and its extensions."""
@@ -73,6 +79,7 @@ class Session:
         self.spool = spool
         self.state = State.NOT_AUTHENTICATED
         self.compressed = False
+        self.hidden = backend.hidden("")  # capabilities that are not announced
         self.enabled: set[str] = set()  # what the client has switched on: RFC 5161
         self.view: View | None = None
         self.wanted: Wanted = EVERYTHING  # what is told of the selected mailbox
@@ -80,6 +87,7 @@ class Session:
         self.on_change: Callable[[], None] | None = None  # set by the wire; called from any thread, see changed()
         self.failed_logins = 0
         self._store: AccountStore | None = None
+        self._leave: Callable[[], None] | None = None  # gives back the account's place
         self._input = Input()
         self._refused: Refusal | None = None  # the command that is coming in was refused; its rest is dropped
         self._dialogue: tuple[Request, Command, Dialogue] | None = None
@@ -127,7 +135,12 @@ class Session:
         return self.auth_allowed or bool(self.client.tls)
 
     def logged_in(self, account: str) -> None:
-        """Not authenticated -> authenticated. §3.2."""
+        """Not authenticated -> authenticated. §3.2. LIMIT where the account has too many connections: RFC 5530 §3."""
+        try:
+            self._leave = self.backend.place(account)
+        except MailError as error:
+            raise refusal(error) from None
+        self.hidden = self.backend.hidden(account)
         self.client.account = account
         self._store = self.backend.store(account)
         self.state = State.AUTHENTICATED
@@ -136,7 +149,9 @@ class Session:
         """Back to not authenticated; TLS and compression stay, what was enabled does not. RFC 8437 §2."""
         self.unselect()
         self.notify(None, EVERYTHING)
+        self.leave()
         self.client.account = ""
+        self.hidden = self.backend.hidden("")
         self._store = None
         self.enabled.clear()
         self.state = State.NOT_AUTHENTICATED
@@ -272,6 +287,13 @@ class Session:
         self._input.close()
         self.notify(None)
         self.unselect()
+        self.leave()
+
+    def leave(self) -> None:
+        """Give back the account's place."""
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
 
     # ---- a command comes in
 
@@ -295,6 +317,9 @@ class Session:
         """Where the literal goes; refuses it when the command so far is wrong or too large."""
         if self._refused:
             raise self._refused
+        if not literal.synchronising and "LITERAL+" in self.hidden and literal.size > self.limits.unasked_literal:
+            largest = self.limits.unasked_literal
+            raise Bad(f"The literal is too big to come unasked: at most {largest} octets", "TOOBIG")  # RFC 7888 §5
         args = Parser([*self._input.texts, b""], self._input.literals, self.utf8)
         args.tag()
         _, command = self._find(args)

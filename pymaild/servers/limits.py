@@ -27,6 +27,7 @@ class Caps:
 
     connections: int = 2000
     per_address: int = 100
+    per_account: int = 50
 
 
 LOOPBACK = ("127.", "::1")

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -57,7 +57,9 @@ class Running:
         threading.stack_size(STACK)
         self.services, self.around = services, around
         limits = services.config.limits
-        self.census = around.census or Census(Caps(limits.connections, limits.connections_per_ip))
+        self.census = around.census or Census(
+            Caps(limits.connections, limits.connections_per_ip, limits.connections_per_account)
+        )
         self.threads = Threads()
         self.parking = Parking(self.threads)
         self.servers: list[WireServer] = []
@@ -181,7 +183,7 @@ class Running:
 
         return ImapSession(
             self.services.config.server.hostname,
-            self.services.imap,
+            replace(self.services.imap, place=self.census.place),
             client,
             limits=ImapLimits(message=self.services.config.limits.message_size),
             tls_available=context is not None and not kind.tls_first,

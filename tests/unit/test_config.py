@@ -140,3 +140,11 @@ def test_sizes_for_people() -> None:
 )
 def test_durations(text: str, seconds: float) -> None:
     assert units.duration(text) == seconds
+
+
+def test_capabilities_to_hide() -> None:
+    assert parse("[imap]\nhide = utf8=accept, Literal+").imap.hide == ("UTF8=ACCEPT", "LITERAL+")
+    with pytest.raises(ConfigError, match=r"\[imap\] hide .*QRESINC is none; did you mean QRESYNC\?"):
+        parse("[imap]\nhide = QRESINC")
+    with pytest.raises(ConfigError, match="STARTTLS is none"):
+        parse("[imap]\nhide = STARTTLS")

@@ -9,9 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from pymaild.servers.census import Census
+from pymaild.servers.census import Census, TooManyConnections
 from pymaild.servers.limits import Caps
 from tests.wire.house import Daemon, Peer, house, smtp, until, write_config
+
+
+def test_logins_of_an_account_are_counted_over_all_workers() -> None:
+    census = Census(Caps(per_account=2), rows=2)
+    leave = census.place("ann@example.org")
+    census.row = 1
+    census.place("ann@example.org")
+    with pytest.raises(TooManyConnections) as caught:
+        census.place("ann@example.org")
+    assert "has 2 connections open" in caught.value.text
+    census.place("bob@example.org")
+    census.clear(1)  # that worker died
+    census.place("ann@example.org")
+    census.row = 0
+    leave()
+    census.place("ann@example.org")
+    with pytest.raises(TooManyConnections):
+        census.place("ann@example.org")
 
 
 def test_too_many_in_all_are_told_so(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def logout(session: Session, request: Request) -> Answer:
     """Say goodbye. §6.1.3."""
     request.args.end()
     session.unselect()
+    session.leave()
     return Answer("Goodbye", untagged=(line(b"*", "BYE", "The client has logged out"),), then=Then.CLOSE)
 
 

@@ -16,14 +16,14 @@ WORDS: Final = {word.upper(): word for word in ("CONDSTORE", "QRESYNC", "IMAP4re
 
 
 def enable(session: Session, request: Request) -> Answer:
-    """Words that are not known are left out of the answer, and that is no error. RFC 5161 §3.1."""
+    """Words that are not known, or hidden, are left out of the answer, and that is no error. RFC 5161 §3.1."""
     words = []
     while request.args.accept(b" "):
         words.append(request.args.word("a capability"))
     request.args.end()
     if not words:
         raise Bad("Expected a space and then a capability")
-    enabled = [word for word in dict.fromkeys(words) if word in WORDS]
+    enabled = [word for word in dict.fromkeys(words) if word in WORDS and WORDS[word] not in session.hidden]
     for word in enabled:
         session.enable(word)
     said = ["* ENABLED", *(WORDS[word] for word in enabled)]

@@ -182,11 +182,14 @@ def test_removing_an_account_takes_it_out_of_its_aliases(directory: Directory) -
 
 
 def test_quota(directory: Directory) -> None:
-    assert directory.quota_of("bob@example.org", 7) == 7
+    assert directory.quota_of("bob@example.org", 7) == (7, 0)
     directory.set_quota("bob@example.org", 0)
-    assert directory.quota_of("bob@example.org", 7) == 0
+    assert directory.quota_of("bob@example.org", 7) == (0, 0)
+    directory.set_messages("bob@example.org", 12)
+    assert directory.quota_of("bob@example.org", 7) == (0, 12)
+    directory.set_messages("bob@example.org", 0)
     directory.set_quota("bob@example.org", None)
-    assert directory.quota_of("bob@example.org", 7) == 7
+    assert directory.quota_of("bob@example.org", 7) == (7, 0)
 
 
 def test_listings(directory: Directory) -> None:
@@ -293,3 +296,12 @@ def test_what_another_process_changes_shows_when_the_last_look_is_old(tmp_path: 
         assert mine.is_local("example.org")
         mine.add_domain("example.net")
         assert mine.is_local("example.net"), "what this process changes shows at once"
+
+
+def test_hidden_capabilities_are_remembered_until_they_change(directory: Directory) -> None:
+    assert directory.hidden_from("ann@example.org") == ()
+    directory.set_hidden("ann@example.org", ["QRESYNC", "UTF8=ACCEPT"])
+    assert directory.hidden_from("ann@example.org") == ("QRESYNC", "UTF8=ACCEPT")
+    assert directory.hidden_from("nobody@example.org") == ()
+    directory.set_hidden("ann@example.org", [])
+    assert directory.hidden_from("ann@example.org") == ()

@@ -135,6 +135,27 @@ def test_accounts(house: Run, tmp_path: Path) -> None:
     assert Directory(tmp_path / "pymaild-data/pymaild.sqlite3").login("cy", "b", "") == "cy@example.org"
 
 
+def test_capabilities_hidden_from_an_account(house: Run) -> None:
+    assert house("account", "mask", "bob@example.org").out == "Hidden from bob@example.org: nothing.\n"
+    house("account", "mask", "bob@example.org", "qresync", "COMPRESS=DEFLATE")
+    assert house("account", "mask", "bob@example.org", "--json").json() == ["QRESYNC", "COMPRESS=DEFLATE"]
+    wrong = house("account", "mask", "bob@example.org", "UTF8=ACEPT")
+    assert wrong.code == 65
+    assert "did you mean UTF8=ACCEPT?" in wrong.err
+    assert "IMAP4rev1 is none" in house("account", "mask", "bob@example.org", "IMAP4rev1").err  # KMail wants it
+    listed = {account["address"]: account for account in house("account", "list", "--json").json()}
+    assert listed["bob@example.org"]["hidden"] == ["QRESYNC", "COMPRESS=DEFLATE"]
+    assert house("account", "mask", "bob@example.org", "none").out == "Hidden from bob@example.org: nothing.\n"
+
+
+def test_a_quota_of_messages(house: Run) -> None:
+    house("account", "quota", "bob@example.org", "5M", "--messages", "3")
+    assert "5 MiB, 3 messages" in house("account", "list").out
+    house("account", "quota", "bob@example.org", "default")
+    assert "default, 3 messages" in house("account", "list").out
+    assert "--messages is a whole number" in house("account", "quota", "bob@example.org", "5M", "--messages", "x").err
+
+
 def test_a_removed_account_leaves_its_mail_aside_and_nothing_to_its_successor(house: Run, tmp_path: Path) -> None:
     (tmp_path / "a.eml").write_bytes(b"Subject: a\n\na\n")
     house("import", "bob@example.org", tmp_path / "a.eml")
