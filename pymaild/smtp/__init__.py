@@ -15,6 +15,10 @@
 A Session does not know who lives here or where mail is kept: it asks a Policy (flow.Reception for port 25 and LMTP,
 flow.Submission for 587 and 465), and every "no" is a MailError. It knows no socket either: servers/ brings it lines.
 
+The client's side, for mail that leaves: client.py (what is said on a connection), transaction.py (one message),
+request.py (the lines of MAIL and RCPT), answer.py and offers.py (what the other server says), wiretext.py (the message
+on the wire). Dialogues are generators; outbound/connection.py drives them over a socket.
+
 Extensions: PIPELINING 2920, SIZE 1870, 8BITMIME 6152, SMTPUTF8 6531, ENHANCEDSTATUSCODES 2034, CHUNKING 3030, DSN 3461,
 LIMITS 9422, STARTTLS 3207, AUTH 4954. Where a message ends is decided in data.py alone: a bare CR or LF never ends one.
 """
