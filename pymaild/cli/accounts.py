@@ -161,12 +161,24 @@ def remove(options: Options) -> int:
     directory = directory_of(options)
     account = existing(directory, options.address)
     sure(f"Remove the account {account.shown}", options.yes)
+    _take_rights(options, account.address)
     gone = directory.remove_account(account.address)
     _log_out(directory, account)
     for alias in gone:
         print(f"The alias {shown(alias)} stood for this account alone: it is gone, too.")
     _put_aside(options, account.address)
     return 0
+
+
+def _take_rights(options: Options, address: str) -> None:
+    """What others shared with the account must not come to the next one of that name."""
+    from pymaild.assembly import assemble  # noqa: PLC0415 - the storage
+
+    services = assemble(options.config)
+    try:
+        services.sharing.forget(address)
+    finally:
+        services.close()
 
 
 def _put_aside(options: Options, address: str) -> None:

@@ -40,6 +40,7 @@ def _each(options: Options, check: bool) -> int:
                     reports[account.address] = services.stores.check(account.address, tell)
                 else:
                     services.stores.rebuild(account.address, tell)
+                    services.sharing.look_again(services.stores(account.address))
                     reports[account.address] = []
     finally:
         services.close()

@@ -46,6 +46,7 @@ GROUPS = {
     "account": "people who have a mailbox here",
     "domain": "domains that mail is taken for",
     "alias": "addresses that stand for others",
+    "mailbox": "mailboxes that several accounts use",
     "index": "the index of an account's mail, a cache of the Maildir",
     "queue": "mail that waits to leave",
 }
@@ -245,6 +246,34 @@ COMMANDS: tuple[Command, ...] = (
             arg("targets", metavar="TARGET", nargs="*", help="only these; without: all of the alias"),
         ),
         examples=("pymaild alias remove team@example.org bob@example.org", "pymaild alias remove team@example.org"),
+    ),
+    Command(
+        "mailbox share",
+        "mailboxes.share",
+        "let another account use a mailbox, or end that",
+        (
+            _ADDRESS,
+            arg("mailbox", metavar="MAILBOX", help="such as INBOX or Projects/Roof"),
+            arg("guest", metavar="WITH", help="another account, or anyone: every account of this server"),
+            arg("rights", metavar="RIGHTS", help="none, read, seen, add, write, all, or letters as in RFC 4314"),
+        ),
+        text=(
+            "read: see it in the list and read it (lr); seen: and mark messages as read, for everybody (lrs); add: and put"
+            " messages in (lrsi); write: and change flags and remove messages (lrswite); all: and make and remove mailboxes"
+            " below it, remove it, and give rights to others. Letters replace the rights there were, after + they are"
+            " added. Mail programs find the mailbox below Other Users."
+        ),
+        examples=(
+            "pymaild mailbox share ann@example.org Projects bob@example.org write",
+            "pymaild mailbox share ann@example.org INBOX anyone none",
+        ),
+    ),
+    Command(
+        "mailbox shares",
+        "mailboxes.shares",
+        "list what an account shares, and what others share with it",
+        (_ADDRESS, _JSON),
+        examples=("pymaild mailbox shares ann@example.org",),
     ),
     Command(
         "import",

@@ -82,6 +82,8 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "ACL": _logged_in,  # RFC 4314
     "RIGHTS=texk": _logged_in,  # RFC 4314 §2.2
     "LIST-MYRIGHTS": _logged_in,  # RFC 8440
+    "METADATA": _logged_in,  # RFC 5464
+    "LIST-METADATA": _logged_in,  # RFC 9590
     "UNSELECT": _logged_in,  # RFC 3691
     "UIDPLUS": _logged_in,  # RFC 4315
     "MOVE": _logged_in,  # RFC 6851

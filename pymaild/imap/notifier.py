@@ -19,6 +19,7 @@ from pymaild.imap import tree
 from pymaild.imap.answers import ok
 from pymaild.imap.errors import No
 from pymaild.imap.names import DELIMITER
+from pymaild.imap.noted import Noted
 from pymaild.imap.notify import OF_MESSAGES, Event, Events, Place, Wishes
 from pymaild.mailstore import AccessDenied, Mailbox, MailboxInfo, MailboxState, NoSuchMailbox
 
@@ -61,6 +62,7 @@ class Notifier:
         self._own: dict[str, set[int]] = {}  # what this client did itself: names, with uids of messages it brought
         self._end = session.backend.feed.subscribe_account(session.store.address, self._hear)
         self._told: dict[str, Told] = {}  # by mailbox id, of those that are watched
+        self._noted = Noted(session)
         try:
             self._infos = self._listing()
             self._watch()
@@ -111,6 +113,7 @@ class Notifier:
                 yield from self._tree()
             for name in names:
                 yield from self._messages(name)
+                yield from self._metadata(name)
         except No as overflow:
             yield ok(overflow.code, overflow.text)
             self._session.notify(None)
@@ -182,6 +185,20 @@ class Notifier:
         text = " ".join(f"{item} {values[item]}" for item in items)
         return b"* STATUS %s (%s)\r\n" % (self._session.quoted(name), text.encode("ascii"))
 
+    # ---- metadata
+
+    def _metadata(self, name: str) -> Iterator[bytes]:
+        """METADATA, if somebody else noted something. RFC 5465 §5.6, §5.7."""
+        if self._noted.knows(name) and (line := self._noted.news(name)) and name not in self._own:
+            yield line
+
+    def _watch_metadata(self) -> None:
+        """Know what is noted of the mailboxes, and of the server, where that matters."""
+        wanted = {name for name, info in self._infos.items() if Event.MAILBOX_METADATA in self._events(info)}
+        for name in wanted | ({""} if self._wishes.of_server else set()):
+            if not self._noted.knows(name):
+                self._noted.learn(name)
+
     # ---- the list of mailboxes
 
     def _listing(self) -> tree.Infos:
@@ -237,6 +254,7 @@ class Notifier:
         if len(watched) > most:
             raise No(f"There are too many mailboxes to watch: at most {most}. Name those that matter most", OVERFLOW)
         ids = {info.mailbox_id for info in watched.values()}
+        self._watch_metadata()
         self._told = {mailbox_id: told for mailbox_id, told in self._told.items() if mailbox_id in ids}
         new = {}
         for name, info in watched.items():

@@ -33,6 +33,8 @@ class Event(Enum):
     FLAG_CHANGE = "FlagChange"
     MAILBOX_NAME = "MailboxName"
     SUBSCRIPTION_CHANGE = "SubscriptionChange"
+    MAILBOX_METADATA = "MailboxMetadataChange"
+    SERVER_METADATA = "ServerMetadataChange"
 
 
 Events = frozenset[Event]
@@ -92,6 +94,11 @@ class Wishes:
     def events(self, place: Place) -> Events:
         """Everything that is wanted of a mailbox that is not selected: groups add up. §6."""
         return frozenset().union(*(group.events for group in self.groups if group.holds(place)))
+
+    @property
+    def of_server(self) -> bool:
+        """Whether changes of the server's metadata are to be told, whatever mailboxes the filter means. §5.7."""
+        return any(Event.SERVER_METADATA in group.events for group in self.groups)
 
     def wanted(self) -> Wanted:
         """The same for the selected one. §3.1: without SELECTED nothing is."""

@@ -25,6 +25,7 @@ from pymaild.imap.errors import Bad, Refusal, refusal
 from pymaild.imap.grammar import Parser
 from pymaild.imap.input import Announced, Discard, Input, Literal, Memory, Spool, announced
 from pymaild.imap.limits import Limits
+from pymaild.imap.noted import Noted
 from pymaild.imap.notifier import Notifier
 from pymaild.imap.table import Command, Request, State
 from pymaild.imap.view import View
@@ -84,6 +85,7 @@ class Session:
         self.view: View | None = None
         self.wanted: Wanted = EVERYTHING  # what is told of the selected mailbox
         self.notifier: Notifier | None = None  # from NOTIFY SET on
+        self.noted = Noted(self)  # metadata the client knows, after ENABLE METADATA
         self.on_change: Callable[[], None] | None = None  # set by the wire; called from any thread, see changed()
         self.failed_logins = 0
         self._store: AccountStore | None = None
@@ -153,6 +155,7 @@ class Session:
         self.client.account = ""
         self.hidden = self.backend.hidden("")
         self._store = None
+        self.noted = Noted(self)
         self.enabled.clear()
         self.state = State.NOT_AUTHENTICATED
 
@@ -417,12 +420,19 @@ class Session:
         try:
             if self.view is not None and command.news:
                 yield from self.view.sync(not command.keeps_numbers, command.by_uid)
+            yield from self._metadata()
             if self.notifier is not None:
                 yield from self.notifier.news()
         except MailError as error:
             yield from self._farewell(error, output)
             return
         yield from tagged
+
+    def _metadata(self) -> Iterator[bytes]:
+        """What others noted of the selected mailbox and of the server, after ENABLE METADATA. RFC 5464 §4.4.2."""
+        if "METADATA" in self.enabled and self.notifier is None:
+            for name in ("", self.view.mailbox.name) if self.view is not None else ("",):
+                yield self.noted.news(name)
 
     def _told(self, output: Output, first: bytes = b"") -> Iterator[bytes]:
         """The news for a client in IDLE, or between two commands."""
@@ -431,6 +441,7 @@ class Session:
             if self.view is not None:
                 self.view.mailbox.refresh()
                 yield from self.view.sync(output.then is Then.IDLE or self.wanted.expunges_at_once)
+            yield from self._metadata()
             if self.notifier is not None:
                 yield from self.notifier.news()
         except MailError as error:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pymaild.imap.session import Session
 
 # Extensions that change what the server says of its own accord, as they are spelt. RFC 5161 §3.1
-WORDS: Final = {word.upper(): word for word in ("CONDSTORE", "QRESYNC", "IMAP4rev2", "UTF8=ACCEPT")}
+WORDS: Final = {word.upper(): word for word in ("CONDSTORE", "QRESYNC", "IMAP4rev2", "UTF8=ACCEPT", "METADATA")}
 
 
 def enable(session: Session, request: Request) -> Answer:

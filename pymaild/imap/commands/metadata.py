@@ -203,6 +203,9 @@ def set_metadata(session: Session, request: Request) -> Answer:
         if entry == SPECIAL_USE and (value or b"").upper() not in USES:
             raise No("A mailbox can have one of the special uses Archive, Drafts, Junk, Sent and Trash", "USEATTR")
     session.store.set_metadata(name, changes)
+    session.did(name)
+    if session.noted.knows(name):
+        session.noted.learn(name)
     return Answer("Done")
 
 
