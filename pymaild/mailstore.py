@@ -440,6 +440,10 @@ class Mailbox(Protocol):
         """An id that outlives a rename (RFC 8474)."""
 
     @property
+    def stood_at(self) -> int:
+        """The highest modseq just before the last change_flags: who knew all up to it knows all but that change."""
+
+    @property
     def rights(self) -> str:
         """What this account may do with it, of ALL_RIGHTS, in their order. RFC 4314 §2.1."""
 

@@ -311,11 +311,11 @@ class View:
         return b" ".join(items) + b")\r\n"
 
     def told_of(self, rows: Sequence[Row]) -> None:
-        """The client has heard of these rows, which it changed: there is no news, or it is not told twice.
+        """The client has heard of these rows, which it changed: it is not told twice.
 
-        Every change has a modseq of its own, the next one: so nobody did anything in between if ours is that.
+        If nobody did anything since it was told everything, there is no other news, and the index need not be asked.
         """
-        if not self.contexts and max((row.modseq for row in rows), default=0) == self.modseq + 1:
-            self.modseq += 1
+        if not self.contexts and self.mailbox.stood_at == self.modseq:
+            self.modseq = max(self.modseq, *(row.modseq for row in rows)) if rows else self.modseq
         else:
             self.told.update((row.uid, row.modseq) for row in rows)

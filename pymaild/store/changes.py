@@ -4,7 +4,7 @@ Every process binds a unix datagram socket of its own in run_dir; whoever change
 sends "address NUL mailbox" to every other socket there. Nothing is promised but a wake-up, so equal notices merge, and a
 peer whose queue is full gets the notice again a moment later. Publishing never waits and never fails a delivery.
 
-Other programs send no notice: the listening thread looks at the directories of the mailboxes that somebody waits for, once
+Other programs send no notice: the listening thread looks at the directories of the mailboxes that somebody waits for, twice
 a second, two stat calls each, and wakes who subscribed where they have moved. Who waits for an account waits for all of its
 mailboxes; where its own directory has moved, mailboxes may have come or gone.
 """
@@ -31,7 +31,7 @@ Heard = Callable[[str], None]
 Key = tuple[str, str]  # an account's address, a mailbox's name
 SUFFIX = ".feed"
 _RETRY = 0.01  # seconds until a peer with a full queue is tried again
-_LOOK = 0.8  # seconds between two looks at the directories of mailboxes that somebody waits for
+_LOOK = 0.5  # seconds between two looks at the directories of mailboxes that somebody waits for
 _MANY = 5_000  # mailboxes looked at in one go, about 20 ms; of more each has its turn
 _MAX_WAITING = 10_000  # notices kept for peers that do not read; a wake-up more or less is no loss of mail
 _GRAIN = 50_000_000  # nanoseconds; the clock that stamps directories moves every 4 to 10 ms

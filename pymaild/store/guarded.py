@@ -71,6 +71,11 @@ class GuardedMailbox:
         return self._mailbox.mailbox_id
 
     @property
+    def stood_at(self) -> int:
+        """The highest modseq just before the last change_flags."""
+        return self._mailbox.stood_at
+
+    @property
     def rights(self) -> str:
         """What this account may do with it at this moment."""
         return self._granted()

@@ -50,6 +50,7 @@ class OpenMailbox:
         self._name = box.name
         self._id = box.mailbox_id
         self._tag = (box.mailbox_id, box.folder)
+        self.stood_at = 0
 
     @property
     def name(self) -> str:
@@ -320,7 +321,10 @@ class OpenMailbox:
         """Set, add or remove flags. RFC 9051 §6.4.6, RFC 7162 §3.1.3."""
         wish = transfer.Wish(change, flags, tuple(keywords), unchanged_since)
         with self._engine.writing() as tx:
-            return transfer.change_flags(tx, tx.box(self._id), uids, wish)
+            box = tx.box(self._id)
+            tx.look(box)
+            self.stood_at = box.modseq
+            return transfer.change_flags(tx, box, uids, wish)
 
     def copy(self, uids: Sequence[int], to: str) -> tuple[int, list[tuple[int, int]]]:
         """Copy with flags and internal date; all or none."""

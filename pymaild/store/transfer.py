@@ -31,8 +31,10 @@ class Wish:
 
 
 def change_flags(tx: Transaction, box: Box, uids: Sequence[int], wish: Wish) -> tuple[list[Row], list[int]]:
-    """Rename each file, then say so in the index; rows of all that were asked for, and the uids left alone."""
-    tx.look(box)
+    """Rename each file, then say so in the index; rows of all that were asked for, and the uids left alone.
+
+    The folder has been looked at (Transaction.look).
+    """
     mask = tx.mask(box, wish.keywords, define=wish.change is not FlagChange.REMOVE)
     found, refused = rows.file_rows(tx.db, box, uids), []
     if wish.unchanged_since is not None:

@@ -1,7 +1,8 @@
 """Clients that do random things to one mailbox, each with what it must believe: nothing a server says may contradict it.
 
 A client keeps a list of uids by message number and the flags of each uid, and changes them by what it is told alone:
-EXISTS, EXPUNGE, VANISHED, FETCH. RFC 3501 §5.2, §7.4.1; RFC 7162 §3.2; RFC 9051 §7.5.
+EXISTS, EXPUNGE, VANISHED, FETCH. RFC 3501 §5.2, §7.4.1; RFC 7162 §3.2; RFC 9051 §7.5. Those that have asked with NOTIFY are told
+between their commands, and believe the truth without asking. RFC 5465 §5, §6.1.
 """
 
 from __future__ import annotations
@@ -20,7 +21,17 @@ FLAGS = ("\\Seen", "\\Flagged", "\\Deleted", "$Label1", "$Work")
 FETCH = re.compile(rb"\* (\d+) FETCH \((.*)\)\Z")
 ITEM = re.compile(rb"(UID|FLAGS|MODSEQ) (?:\(([^)]*)\)|(\d+))")
 QUIET = ("FETCH", "STORE", "SEARCH")  # by number: no EXPUNGE may come. §7.4.1
-KINDS = {"plain": "", "condstore": "CONDSTORE", "qresync": "QRESYNC", "rev2": "IMAP4rev2", "all": "QRESYNC IMAP4rev2"}
+KINDS = {
+    "plain": "",
+    "condstore": "CONDSTORE",
+    "qresync": "QRESYNC",
+    "rev2": "IMAP4rev2",
+    "all": "QRESYNC IMAP4rev2",
+    "notified": "",
+    "notified qresync": "QRESYNC",
+    "delayed": "CONDSTORE",
+}
+NOTIFY = {"notified": "SELECTED", "notified qresync": "SELECTED", "delayed": "SELECTED-DELAYED"}
 
 
 class Client:
@@ -54,7 +65,16 @@ class Client:
         else:
             self.uids, self.flags = [], {}
             self.say("SELECT INBOX")
+        if self.kind in NOTIFY:
+            self.say(f"NOTIFY SET ({NOTIFY[self.kind]} (MessageNew (UID FLAGS) MessageExpunge FlagChange))")
         self.learn()
+
+    def listen(self) -> None:
+        """What comes while no command runs; numbers may change only for those that said so. RFC 5465 §6.1."""
+        if self.session.listening:
+            self.verb = "" if NOTIFY[self.kind] == "SELECTED" else QUIET[0]
+            for line in b"".join(self.pump.wake()).split(b"\r\n")[:-1]:
+                self.hear(line)
 
     def _select_again(self, known: list[int]) -> None:
         """Numbers are built anew from the uids that are left. RFC 7162 §3.2.5."""
@@ -188,6 +208,8 @@ def play(folder: Path, seed: int, steps: int) -> None:
             if client.session.view is None:
                 client.connect()
             client.step()
+            if chance.random() < 0.5:
+                chance.choice(clients).listen()
             if step % 25 == 24:
                 check(world, [each for each in clients if each.session.view is not None])
     finally:
@@ -195,12 +217,15 @@ def play(folder: Path, seed: int, steps: int) -> None:
 
 
 def check(world: World, clients: list[Client]) -> None:
-    """When each has heard the news, all believe what is so."""
+    """When each has heard the news, all believe what is so; some need not ask."""
     for client in clients:
         client.catch_up()
     rows = list(world.store.open("INBOX").rows())
     for client in clients:
-        client.catch_up()
+        if NOTIFY.get(client.kind) == "SELECTED":
+            client.listen()
+        else:
+            client.catch_up()
         assert client.uids == [row.uid for row in rows], client.kind
         for row in rows:
             told = client.flags.get(row.uid, frozenset())

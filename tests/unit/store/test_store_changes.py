@@ -199,9 +199,9 @@ def watched(tmp_path: Path) -> Iterator[tuple[Stores, queue.SimpleQueue[str]]]:
     stores.close()
 
 
-def heard(names: queue.SimpleQueue[str], wanted: str) -> bool:
-    """Whether a name is heard within a second; others are passed over."""
-    deadline = time.monotonic() + 1
+def heard(names: queue.SimpleQueue[str], wanted: str, seconds: float = 5) -> bool:
+    """Whether a name is heard in time; others are passed over."""
+    deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         try:
             if names.get(timeout=left) == wanted:
@@ -225,9 +225,13 @@ def test_a_mailbox_that_another_program_makes_is_looked_at_from_then_on(
     folder = stores.directory(ANN) / ".Made"
     for part in ("tmp", "new", "cur"):
         (folder / part).mkdir(parents=True)
-    assert heard(names, "")
-    (folder / "new" / "1.x").write_bytes(b"Subject: x\n\nx\n")
-    assert heard(names, "Made")
+    assert heard(names, "")  # perhaps of something else; what is in a mailbox before it is known needs no name of its own
+    for number in range(9):
+        (folder / "new" / f"{number}.x").write_bytes(b"Subject: x\n\nx\n")
+        if heard(names, "Made", seconds=1):
+            break
+    else:
+        pytest.fail("nothing is heard of the mailbox")
     shutil.rmtree(folder)
     assert heard(names, "")
 
