@@ -4,5 +4,5 @@ job.py       the words: a job, an addressee, a result
 queue.py     what is promised to leave, on disk (record.py: rows to values; commit.py: shared flushes)
 schedule.py  when it is tried again, and whose turn it is
 runner.py    the queue's process (bell.py wakes it)
-relay.py     carries a job to other servers: attempt.py, dialer.py, pool.py, connection.py, wire.py, letter.py (docs/outbound.md)
+relay.py     carries a job to other servers (attempt.py, dialer.py, pool.py, connection.py, wire.py): docs/outbound.md
 """

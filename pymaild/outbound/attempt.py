@@ -143,6 +143,9 @@ class Attempt:
             reason = unwilling.answer
         except MailError as error:
             reason = error
+        if connection.is_reused and transaction.sender_waits:
+            connection.close()  # some servers count the messages of a connection without a word in LIMITS
+            return batch
         if reason is not None and connection.is_reused and connection.is_broken and not transaction.was_heard:
             return batch  # it broke while it was idle, which says nothing about the mail
         is_lost = isinstance(reason, Lost) and transaction.is_committed
@@ -161,9 +164,7 @@ class Attempt:
         if isinstance(verdict, MailError) and verdict.status == _NO_REQUIRETLS:
             self.note(verdict, connection.ip, connection.host.name)  # another host may be able to. RFC 8689 §4.2.1
             return
-        result = self._result(verdict, connection.host.name, connection.ip)
-        reports = "DSN" in connection.client.offers
-        result = replace(result, tls=connection.tls, verified=connection.verified, reports=reports)
+        result = self._result(verdict, connection.host.name, connection.ip, connection)
         last = self.results[index]
         if last is None or result.code or is_lost:  # the words of one host say more than the silence of another
             self.results[index] = result
@@ -178,8 +179,13 @@ class Attempt:
         if self._reason is None or _hope(result) > _hope(self._reason):
             self._reason = result
 
-    def _result(self, why: Answer | MailError, host: str = "", ip: str = "") -> Result:
-        return replace(result_of(why, self.dialer.ways.clock()), host=host, ip=ip)
+    def _result(
+        self, why: Answer | MailError, host: str = "", ip: str = "", connection: Connection | None = None
+    ) -> Result:
+        tls, verified = (connection.tls, connection.verified) if connection else ("", "")
+        reports = connection is not None and "DSN" in connection.client.offers
+        bare = result_of(why, self.dialer.ways.clock())
+        return Result(bare.kind, bare.status, bare.text, bare.code, host, ip, tls, verified, reports, bare.at)
 
     def ended(self) -> list[Result]:
         """One result per addressee."""

@@ -23,6 +23,7 @@ from pymaild.smtp.client import Client, Dialogue, Phase, Turn
 
 Returned = TypeVar("Returned")
 Trace = Callable[[str], object]
+_JUST = 0.1  # seconds
 MASK = b"{credentials}"  # as in `serve --trace`
 
 
@@ -193,9 +194,11 @@ class Connection:
 
     @property
     def is_alive(self) -> bool:
-        """Whether an idle connection is still there, and silent as it should be."""
+        """Whether an idle connection is still there, and silent as it should be; one that was just used is not asked."""
+        if self.is_broken or self._answers.pending:
+            return False
         try:
-            return not self.is_broken and not self._answers.pending and self._wire.receive(0) is None
+            return time.monotonic() - self.idle_since < _JUST or self._wire.receive(0) is None
         except Lost:
             return False
 

@@ -10,10 +10,11 @@ from pymaild.outbound.connection import Connection, Patience, Trace
 from pymaild.outbound.destination import Level, Security, TlsPolicy, TlsResult
 from pymaild.outbound.opportunistic import is_loopback
 from pymaild.outbound.route import Host, Route
-from pymaild.outbound.wire import Connect, Lost, NoTls, connect
+from pymaild.outbound.wire import Connect, Lost, NoTls, Wire, connect
 from pymaild.smtp.client import Client
 from pymaild.status import MailError
 
+DEAD_FOR, DEAD_PATIENCE, MOST_DEAD = 600.0, 3.0, 10_000  # seconds, seconds, addresses
 SUBMISSIONS = 465  # TLS from the first octet. RFC 8314 §3.3
 
 
@@ -33,12 +34,12 @@ class Dialer:
 
     def __init__(self, hostname: str, security: Security, ways: Ways) -> None:
         self.hostname, self.security, self.ways = hostname, security, ways
+        self._dead: dict[tuple[str, int], float] = {}  # addresses where nobody answered, and when
 
     def open(self, route: Route, host: Host, ip: str, policy: TlsPolicy, deadline: float) -> Connection:
         """A connection that is ready for mail. Raises Lost, MailError, NoTls, Unwilling, LoginRefused."""
         ways = self.ways
-        patience = min(ways.patience.connect, deadline - time.monotonic())
-        wire = ways.connect(ip, host.port, ways.source, patience)
+        wire = self._connect(ip, host.port, deadline - time.monotonic())
         connection = Connection(wire, Client(self.hostname), ways.patience, ways.trace)
         connection.host, connection.ip, connection.policy, connection.deadline = host, ip, policy, deadline
         try:
@@ -47,6 +48,21 @@ class Dialer:
             connection.close(politely=not isinstance(error, NoTls))
             raise
         return connection
+
+    def _connect(self, ip: str, port: int, left: float) -> Wire:
+        """Where nobody answered a while ago there is little patience, so that the next host has its turn soon."""
+        now, patience = time.monotonic(), self.ways.patience.connect
+        if now - self._dead.get((ip, port), -DEAD_FOR) < DEAD_FOR:
+            patience = min(patience, DEAD_PATIENCE)
+        try:
+            wire = self.ways.connect(ip, port, self.ways.source, min(patience, left))
+        except Lost:
+            if len(self._dead) > MOST_DEAD:
+                self._dead.clear()
+            self._dead[ip, port] = now
+            raise
+        self._dead.pop((ip, port), None)
+        return wire
 
     def _prepare(self, connection: Connection, route: Route) -> None:
         host, policy, client = connection.host, connection.policy, connection.client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -52,11 +53,19 @@ class SocketWire:
     def __init__(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is sent is whole; waiting would only hurt
         self._sock = sock
+        self._timeout = -1.0  # that the socket has
+
+    def _within(self, timeout: float) -> None:
+        """Set the socket's timeout, in whole seconds where those do: most often it has it already."""
+        timeout = float(math.ceil(timeout)) if timeout > 10 else max(timeout, 0.0)
+        if timeout != self._timeout:
+            self._sock.settimeout(timeout)
+            self._timeout = timeout
 
     def send(self, data: bytes | memoryview, timeout: float) -> None:
         """All of it, within the time; a peer that reads too slowly is lost."""
         try:
-            self._sock.settimeout(max(timeout, 0.001))
+            self._within(max(timeout, 0.001))
             self._sock.sendall(data)  # one deadline for all of it
         except OSError as error:
             raise _lost(error) from error
@@ -64,7 +73,7 @@ class SocketWire:
     def receive(self, timeout: float) -> bytes | None:
         """What there is, or what comes within the time."""
         try:
-            self._sock.settimeout(max(timeout, 0))
+            self._within(timeout)
             return self._sock.recv(BLOCK)
         except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
             return None
@@ -73,7 +82,7 @@ class SocketWire:
 
     def start_tls(self, context: ssl.SSLContext, name: str, timeout: float) -> ssl.SSLSocket:
         """Shake hands, within the time."""
-        self._sock.settimeout(max(timeout, 0.001))
+        self._within(max(timeout, 0.001))
         try:
             tls = context.wrap_socket(self._sock, server_hostname=name, do_handshake_on_connect=False)
             self._sock = tls

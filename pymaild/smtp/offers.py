@@ -14,14 +14,16 @@ _LIMIT = re.compile(r"([A-Z]+)=([0-9]{1,6})")
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """One row of keywords; of a server that knows only HELO it is empty."""
+    """What we make use of. Of a server that knows only HELO it is empty.
+
+    RCPTDOMAINMAX of LIMITS is always kept: what goes in one transaction goes to one domain.
+    """
 
     keywords: frozenset[str] = frozenset()
     size: int = 0  # octets of the biggest message; 0: not said (RFC 1870 §4)
     mechanisms: frozenset[str] = frozenset()  # of AUTH (RFC 4954 §3)
     recipients: int = 0  # in one transaction: LIMITS RCPTMAX (RFC 9422 §4); 0: not said
     transactions: int = 0  # on one connection: LIMITS MAILMAX
-    domains: int = 0  # of recipients in one transaction: LIMITS RCPTDOMAINMAX
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.keywords
@@ -42,5 +44,4 @@ class Offers:
             frozenset(words.get("AUTH", ())),
             int(limits.get("RCPTMAX", 0)),
             int(limits.get("MAILMAX", 0)),
-            int(limits.get("RCPTDOMAINMAX", 0)),
         )

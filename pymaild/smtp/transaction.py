@@ -32,6 +32,7 @@ class Transaction:
         self.verdicts: list[Answer | MailError | None] = [None] * len(recipients)
         self.left: list[int] = []  # too many for one transaction: they go in the next
         self.was_heard = False  # the server answered something
+        self.sender_waits = False  # MAIL was answered with 4yz
         self.is_committed = False  # the end of the message was sent: without an answer nobody knows what came of it
         self._asked: list[int] = []  # recipients that are named to the server
         self._accepted: list[int] = []
@@ -110,6 +111,7 @@ class Transaction:
             self._about(self._asked[number - 1], answer)
         else:
             self.client.must_reset = answer.ok
+            self.sender_waits = answer.temporary
             if not answer.ok:
                 self._all(self._asked, answer)
 

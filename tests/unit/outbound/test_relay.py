@@ -367,6 +367,19 @@ def test_not_more_than_so_many_addresses(job: Job) -> None:
     assert len(tried) == 8
 
 
+def test_a_dead_address_gets_little_time_the_next_time(job: Job) -> None:
+    patience: list[float] = []
+
+    def connect(ip: str, port: int, source: Sequence[str], timeout: float) -> Wire:
+        patience.append(timeout)
+        return refused(ip, port, source, timeout)
+
+    relay = relay_to(25, connect=connect, patience=Patience())
+    for _ in range(2):
+        assert relay.send(job)[0].status == "4.4.1"
+    assert patience[:2] == [30, 3]
+
+
 @pytest.mark.parametrize(("status", "kind"), [("5.1.2", Kind.FAILED), ("4.4.3", Kind.DEFERRED)])
 def test_no_route(status: str, kind: Kind, job: Job) -> None:
     class NoRouter(Hosts):
