@@ -129,7 +129,7 @@ def main() -> int:
     parser.add_argument(
         "--row",
         action="append",
-        choices=[row.name for row in (*ROWS, *imap.ROWS)] + [*relay.ROWS],
+        choices=[row.name for row in (*ROWS, *imap.ROWS)] + [*relay.ROWS, imap.TAKEN],
         help="only this row; may be repeated",
     )
     parser.add_argument("--messages", type=int, default=10_000, help="imap: how many the mailbox has (10000; also 100000)")

@@ -1,7 +1,8 @@
 """scripts/bench imap: the time of IMAP commands, ours and Dovecot's by turns on the same mailbox.
 
-The first answers are measured once, before either server has an index that knows the messages. Then each row is asked
-ROUNDS times of each server by turns, after one turn that does not count. A change is taken back between the turns.
+The first answers are measured once, in two ways: of files that another program put into both Maildirs, and of mail that
+pymaild took in itself (APPEND) and Dovecot finds as files, after both have been started anew. Then each row is asked ROUNDS
+times of each server by turns, after one turn that does not count. A change is taken back between the turns.
 Before that both servers have come to rest: pymaild keeps the words of messages after it has taken them in.
 """
 
@@ -175,20 +176,47 @@ ROWS = (
     ImapRow("wake-p50", "IDLE wake-up after one delivery, p50", 0.01, _wake(0.5), rounds=1),
     ImapRow("wake-p99", "IDLE wake-up after one delivery, p99", 0.01, _wake(0.99), rounds=1),
 )
-COLD = (("select", "SELECT INBOX", 0.2), ("list", f"FETCH 1:* {LIST_ITEMS}", 0.1))
+COLD = (("select", "SELECT {}", 0.2), ("list", f"FETCH 1:* {LIST_ITEMS}", 0.1))
+TAKEN = "taken"  # the row of mail that pymaild took in itself
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def first_answers(sides: Sequence[Side]) -> list[dict[str, object]]:
+def first_answers(sides: Sequence[Side], mailbox: str, what: str) -> list[dict[str, object]]:
     """What the first one who asks waits for."""
     results: list[dict[str, object]] = []
     for name, command, target in COLD:
-        taken = [side.client.timed(command) for side in sides]
-        results.append(_result(f"cold-{name}", f"first {command}", target, "ms", [taken[0]], [taken[1]]))
+        taken = [side.client.timed(command.format(mailbox)) for side in sides]
+        text = f"first {command.format(mailbox)}, {what}"
+        results.append(_result(f"cold-{name}-{mailbox}", text, target, "ms", [taken[0]], [taken[1]]))
     return results
+
+
+def take_in(sides: Sequence[Side]) -> None:
+    """The same messages once more: through pymaild's door, and into Dovecot's Maildir. Then both are started anew."""
+    ours, theirs = sides
+    for side in sides:
+        side.client.command("CREATE Taken")
+    for text, _, _ in messages(ours.count):
+        ours.client.append("Taken", text)
+    fill([theirs.server.mailbox / ".Taken"], theirs.count)
+    theirs.server.own()
+    rest(sides)
+    for side in sides:
+        side.client.close()
+        side.server.stop()
+        side.server.start()
+        side.client = side.again()
+
+
+def rest(sides: Sequence[Side]) -> None:
+    """Wait until what a server does afterwards is done."""
+    before = -1.0
+    while (now := sum(cpu_of(side.server.process.pid) for side in sides)) > before + 0.05:
+        before = now
+        time.sleep(3)
 
 
 def compare(row: ImapRow, rounds: int, sides: Sequence[Side]) -> dict[str, object]:
@@ -245,13 +273,18 @@ def measure(folder: Path, count: int, rounds: int, only: Sequence[str]) -> list[
         print(show(result), flush=True)
 
     try:
-        for start, name in ((Pymaild, "pymaild"), (Dovecot, "dovecot")):
+        for name in ("pymaild", "dovecot"):
             (folder / name).mkdir()
-            servers.append(start(folder / name))
+        servers.append(Pymaild(folder / "pymaild", more=_LIMITS))
+        servers.append(Dovecot(folder / "dovecot"))
         sides = _sides(servers, count)
         print("| row | unit | pymaild | Dovecot | ratio | wanted | reached |\n|---|---|---|---|---|---|---|", flush=True)
-        for first in first_answers(sides):
+        for first in first_answers(sides, "INBOX", "files of another program"):
             say(first)
+        if not only or TAKEN in only:
+            take_in(sides)
+            for first in first_answers(sides, "Taken", "mail that pymaild took in"):
+                say(first)
         _prepare(sides)
         for row in ROWS:
             if not only or row.name in only:
@@ -260,6 +293,9 @@ def measure(folder: Path, count: int, rounds: int, only: Sequence[str]) -> list[
         for server in servers:
             server.stop()
     return results
+
+
+_LIMITS = f"[limits]\nconnections_per_account = {IDLE_CONNECTIONS + 100}\n"  # as Dovecot's are lifted
 
 
 def _sides(servers: Sequence[ImapServer], count: int) -> list[Side]:
@@ -273,14 +309,11 @@ def _sides(servers: Sequence[ImapServer], count: int) -> list[Side]:
 
 
 def _prepare(sides: Sequence[Side]) -> None:
-    """The mailboxes that rows write into; whether all messages are there; and what a server does afterwards is done."""
+    """The mailboxes that rows write into; and whether all messages are there."""
     for side in sides:
         for mailbox in ("Copies", "Doomed", "Appended"):
             side.client.command(f"CREATE {mailbox}")
         there = side.client.select()
         if there != side.count:
             raise ValueError(f"{side.server.name} has {there} messages of {side.count}")
-    before = -1.0
-    while (now := sum(cpu_of(side.server.process.pid) for side in sides)) > before + 0.05:
-        before = now
-        time.sleep(3)
+    rest(sides)

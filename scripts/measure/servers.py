@@ -47,6 +47,9 @@ class ImapServer(Protocol):
     mailbox: Path
     process: subprocess.Popen[bytes]
 
+    def start(self) -> None:
+        """Again, after stop()."""
+
     def own(self) -> None:
         """Make files that were written into its Maildir its own."""
 
@@ -273,10 +276,15 @@ class Dovecot:
         self._mail = folder / "mail"
         self.own()
         group = grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
-        config = folder / "dovecot.conf"
-        config.write_text(_DOVECOT.format(folder=folder, group=group, password=PASSWORD, port=self.imap_port))
-        self.process = subprocess.Popen(["dovecot", "-F", "-c", str(config)], start_new_session=True)
-        until(lambda: listens(self.imap_port, b"* OK"), 30, f"Dovecot does not listen: see {folder}/dovecot.log")
+        self._config = folder / "dovecot.conf"
+        self._config.write_text(_DOVECOT.format(folder=folder, group=group, password=PASSWORD, port=self.imap_port))
+        self.start()
+
+    def start(self) -> None:
+        """Also again, after stop()."""
+        self.process = subprocess.Popen(["dovecot", "-F", "-c", str(self._config)], start_new_session=True)
+        log = self._config.with_name("dovecot.log")
+        until(lambda: listens(self.imap_port, b"* OK"), 30, f"Dovecot does not listen: see {log}")
 
     def own(self) -> None:
         """Its mail belongs to nobody."""
