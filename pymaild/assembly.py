@@ -112,6 +112,7 @@ def assemble(config: Config) -> Services:
     from pymaild.accounts.journal import Journal  # noqa: PLC0415 - commands that need less start faster
     from pymaild.flow import Delivery  # noqa: PLC0415
     from pymaild.imap.describe import describe  # noqa: PLC0415
+    from pymaild.outbound import outbox  # noqa: PLC0415
     from pymaild.outbound.outgoing import Allowance, Outgoing  # noqa: PLC0415
     from pymaild.store import Stores  # noqa: PLC0415
     from pymaild.store.changes import Feed  # noqa: PLC0415
@@ -130,6 +131,7 @@ def assemble(config: Config) -> Services:
     allowance = Allowance(limits.messages_per_day, limits.new_recipients_per_day)
     outgoing = Outgoing(server.data_dir, config.run_dir, server.hostname, allowance)
     delivery = Delivery(server.hostname, directory, stores, journal, lambda: has_room(config), outgoing)
+    stores.leaving[outbox.NAME] = outbox.Outbox(lambda: outgoing.queue, stores, journal).leaving
     return Services(config, directory, stores, feed, journal, delivery, outgoing)
 
 
@@ -138,6 +140,7 @@ def sender(services: Services, failed: Callable[[BaseException], None], journal:
     from pymaild.flow import LocalCourier  # noqa: PLC0415
     from pymaild.outbound.bell import Bell  # noqa: PLC0415
     from pymaild.outbound.job import LOCAL  # noqa: PLC0415
+    from pymaild.outbound.outbox import Outbox  # noqa: PLC0415
     from pymaild.outbound.relay import Relay  # noqa: PLC0415
     from pymaild.outbound.reports import Reports  # noqa: PLC0415
     from pymaild.outbound.runner import House, Patience, Runner  # noqa: PLC0415
@@ -151,7 +154,8 @@ def sender(services: Services, failed: Callable[[BaseException], None], journal:
         {"": Relay(hostname, router(config)), LOCAL: LocalCourier(services.delivery)},
         Reports(hostname, services.delivery, journal),
         journal,
-        failed=failed,
+        Outbox(lambda: services.outgoing.queue, services.stores, journal),
+        failed,
     )
     return Runner(house, Routes(out.per_destination, out.concurrency), Patience(out.give_up_after, out.tell_delay_after))
 

@@ -285,6 +285,8 @@ def serving(config: Config) -> Iterator[Services]:
 def sending(services: Services) -> Iterator[None]:
     """Mail of the queue is carried while this holds."""
     runner = sender(services, log.failure, _Told(services.journal))
+    for account in services.directory.accounts():
+        runner.house.outbox.tidy(account.address)
     runner.start()
     try:
         yield

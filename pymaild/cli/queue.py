@@ -192,8 +192,16 @@ def _decide(options: Options, act: Callable[[Queue], None], then: str) -> int:
 
 
 def remove(options: Options) -> int:
-    """Take it out; nobody is told."""
+    """Take it out, also of its author's Outbox; nobody is told."""
+    from pymaild.assembly import assemble  # noqa: PLC0415 - the storage
+    from pymaild.outbound.outbox import Outbox  # noqa: PLC0415
+
     with _queue(options) as queue:
         queued = queue.remove(options.id)
+        services = assemble(options.config)
+        try:
+            Outbox(lambda: queue, services.stores, services.journal).take_out(queued.job)
+        finally:
+            services.close()
     print(f"{options.id} to {_to(queued)} is gone. Nobody is told.")
     return 0

@@ -70,7 +70,8 @@ class Job:
     require_tls: bool = False  # RFC 8689
     ret: str = ""  # RFC 3461 §4.3
     envid: str = ""  # RFC 3461 §4.4
-    details: dict[str, str] = field(default_factory=dict)  # what the sender of reports wants to know: subject
+    details: dict[str, str] = field(default_factory=dict)  # "trace": octets this server put on top of the message
+    outbox: str = ""  # its copy in the account's Outbox: "uidvalidity uid"
 
     @property
     def route(self) -> str:
@@ -86,7 +87,6 @@ class Order:
     not_before: float = 0.0  # seconds since 1970 UTC: RFC 4865, undo, send later
     hold: str = ""  # why it waits for somebody's decision; empty: it does not
     require_tls: bool = False  # RFC 8689
-    outbox: str = ""  # the copy in the account's Outbox: "uidvalidity uid"
     details: dict[str, str] | None = None
 
 

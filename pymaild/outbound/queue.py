@@ -38,6 +38,7 @@ CREATE TABLE mail (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, reverse_path TEXT, size INTEGER NOT NULL,
     created REAL NOT NULL, options TEXT NOT NULL, hold TEXT NOT NULL, outbox TEXT NOT NULL);
 CREATE INDEX mail_of ON mail (account);
+CREATE INDEX mail_unshown ON mail (number) WHERE outbox = '' AND account != '';
 CREATE TABLE recipient (
     number INTEGER PRIMARY KEY, mail INTEGER NOT NULL, account TEXT NOT NULL, address TEXT NOT NULL, notify TEXT NOT NULL,
     orcpt TEXT NOT NULL, route TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL, next_try REAL NOT NULL,
@@ -154,14 +155,14 @@ class Queue:
         id, now = envelope.message_id, self._clock()
         due = max(now, order.not_before)  # and what give_up_after counts from
         size = self._write(id, trace, message)
-        options = record.of_options(envelope, order.require_tls, order.details or {})
-        mail = (id, order.account, record.of_path(envelope.reverse_path), size, due, options, order.hold, order.outbox)
+        options = record.of_options(envelope, order.require_tls, {**(order.details or {}), "trace": str(len(trace))})
+        mail = (id, order.account, record.of_path(envelope.reverse_path), size, due, options, order.hold)
         state = State.HELD if order.hold else State.WAITING
 
         def insert(db: sqlite3.Connection) -> None:
             if order.account:
                 allowance.note(db, order.account, [str(r.address) for r, route in routes if route != LOCAL], now)
-            number = db.execute("INSERT INTO mail VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", mail).lastrowid
+            number = db.execute("INSERT INTO mail VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, '')", mail).lastrowid
             db.executemany(
                 "INSERT INTO recipient VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', 0)",
                 [
@@ -269,9 +270,18 @@ class Queue:
 
         self._commits.run(write)
 
-    def set_outbox(self, id: str, outbox: str) -> None:
-        """Remember which message of the account's Outbox is its copy."""
-        self._commits.run(lambda db: db.execute("UPDATE mail SET outbox = ? WHERE id = ?", (outbox, id)))
+    def set_outbox(self, id: str, outbox: str) -> bool:
+        """Remember which message of the account's Outbox is its copy; False: it is not in the queue any more."""
+        sql = "UPDATE mail SET outbox = ? WHERE id = ?"
+        return self._commits.run(lambda db: db.execute(sql, (outbox, id)).rowcount) > 0
+
+    def unshown(self, now: float, limit: int) -> list[Job]:
+        """Mail of accounts that has to wait and has no copy in an Outbox yet; all recipients that are left."""
+        jobs = []
+        for mail in self._select(_UNSHOWN, (now, limit)):
+            rows = self._select(f"{_RECIPIENT} WHERE mail = ? AND state IN ({_LEFT})", (mail[0],))
+            jobs.append(record.job(mail[3:], self.folder / "mail", [record.addressee(row[1:]) for row in rows]))
+        return jobs
 
     def in_outbox(self, account: str) -> dict[str, str]:
         """What the account's Outbox shows: "uidvalidity uid" -> id."""
@@ -385,6 +395,10 @@ _FIRST = (
     "SELECT mail FROM recipient WHERE state = 0 AND route = ? AND account = ? AND next_try <= ? ORDER BY next_try LIMIT ?"
 )
 _TAKE = "UPDATE recipient SET state = ? WHERE mail = ? AND route = ? AND state = ?"
+_UNSHOWN = _MAIL + (  # noqa: S608 - names of columns
+    " WHERE outbox = '' AND account != '' AND EXISTS (SELECT 1 FROM recipient WHERE mail = mail.number"
+    " AND (state = 2 OR state = 0 AND next_try > ?)) ORDER BY number LIMIT ?"
+)
 # One step in the index per lane, however much mail lies in it.
 _LANES = """
 WITH RECURSIVE lane (route, account) AS (

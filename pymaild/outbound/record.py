@@ -11,15 +11,15 @@ from typing import Any, Final
 from pymaild.envelope import Address, Envelope, Recipient
 from pymaild.outbound.job import Addressee, Job, Kind, Result
 
-JOB: Final = "id, account, reverse_path, size, created, options"
+JOB: Final = "id, account, reverse_path, size, created, options, outbox"
 ADDRESSEE: Final = "address, notify, orcpt, route, attempts, next_try, last, delay_told, number"
 
 
 def job(row: Sequence[Any], folder: Path, addressees: list[Addressee]) -> Job:
     """The columns JOB as a job."""
-    id, account, reverse_path, size, created, options = row
+    id, account, reverse_path, size, created, options, outbox = row
     sender = None if reverse_path is None else _address(reverse_path)
-    return Job(id, account, sender, addressees, folder / id, size, created, **json.loads(options))
+    return Job(id, account, sender, addressees, folder / id, size, created, outbox=outbox, **json.loads(options))
 
 
 def addressee(row: Sequence[Any]) -> Addressee:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pymaild.events import Event, Journal
+from pymaild.mailstore import OverQuota
 from pymaild.outbound.bell import LOOK, TRY_NOW, Bell
 from pymaild.outbound.job import Addressee, Courier, Job, Kind, Result
 from pymaild.outbound.queue import Lane, Queue
@@ -26,6 +27,8 @@ from pymaild.outbound.schedule import Routes, next_try
 from pymaild.status import MailError
 
 _LONGEST_LOOK = 1.0  # seconds without a look at the clock and the queue
+_SHOWN_AT_ONCE = 20  # copies made for Outboxes before there is another look at what is due
+_NOT_WORTH_SHOWING = 2.0  # seconds
 _PAUSE = 5.0  # seconds after the disk failed
 _SWEEP_EVERY = 3600.0  # a file that no row speaks of at two sweeps is an accident's leftover
 
@@ -46,14 +49,17 @@ class Reports(Protocol):
 class Outbox(Protocol):
     """The copy of a waiting message that its author sees."""
 
-    def show(self, job: Job, due: float) -> None:
-        """It has to wait: put a copy there, if there is none."""
+    def show(self, job: Job) -> None:
+        """It has to wait: put a copy there. Raises MailError."""
 
     def is_withdrawn(self, job: Job) -> bool:
         """Whether there was a copy and its author took it away: then it is not sent."""
 
     def take_out(self, job: Job) -> None:
         """It does not wait any more."""
+
+    def tidy(self, account: str) -> int:
+        """Before anything is sent: put right what an accident left; how many messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Patience:
 class Nobody:
     """An Outbox that shows nothing."""
 
-    def show(self, job: Job, due: float) -> None:
+    def show(self, job: Job) -> None:
         """Not shown."""
 
     def is_withdrawn(self, job: Job) -> bool:
@@ -76,6 +82,10 @@ class Nobody:
 
     def take_out(self, job: Job) -> None:
         """It was not there."""
+
+    def tidy(self, account: str) -> int:
+        """Always."""
+        return 0
 
 
 class AlreadyRunning(Exception):
@@ -140,6 +150,7 @@ class Runner:
         while not self._stopping.is_set():
             try:
                 wait = self._take_due()
+                self._show_waiting()
                 if time.monotonic() - swept > _SWEEP_EVERY:
                     swept = time.monotonic()
                     self.queue.sweep()
@@ -168,6 +179,14 @@ class Runner:
                 self.routes.started(lane)
             self._ready.put((lane, job))
         return _LONGEST_LOOK
+
+    def _show_waiting(self) -> None:
+        """Some of what waits and is not in its author's Outbox yet."""
+        for job in self.queue.unshown(self.house.clock() + _NOT_WORTH_SHOWING, _SHOWN_AT_ONCE):
+            try:
+                self.house.outbox.show(job)
+            except OverQuota:
+                self.queue.set_outbox(job.id, "none")  # it waits all the same
 
     # ---- the carriers
 
@@ -202,8 +221,6 @@ class Runner:
         tries = [next_try(addressee.attempts + 1, now, random.random) for addressee in job.addressees]
         if self.queue.settle(job, results, tries):
             self.house.outbox.take_out(job)
-        elif any(not result.final for result in results):
-            self.house.outbox.show(job, min(tries))
 
     def _results(self, job: Job) -> list[Result]:
         """Carry it; where nobody answered a moment ago, it is not even tried."""

@@ -37,6 +37,7 @@ from pymaild.store import folders, names, recover
 from pymaild.store.account import Account
 from pymaild.store.engine import Engine, Limits
 from pymaild.store.files import Uniques, free_space
+from pymaild.store.watched import Leaving
 
 __all__ = ["Stores", "free_space"]
 
@@ -65,6 +66,7 @@ class Stores:
         self._describe = describe
         self._feed = feed
         self._quota = quota
+        self.leaving: dict[str, Leaving] = {}  # by mailbox: who is asked before messages leave it
         self._run_id = run_id
         self._lock = threading.Lock()
         self._engines: OrderedDict[str, Engine] = OrderedDict()
@@ -88,6 +90,7 @@ class Stores:
                 root = self.directory(address)
                 folders.make_account(root)
                 engine = Engine(root, address, self._quota, self._feed, self._uniques)
+                engine.leaving = self.leaving
                 self._engines[address] = engine
                 if len(self._engines) > self._most:
                     _, closing = self._engines.popitem(last=False)

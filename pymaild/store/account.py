@@ -29,6 +29,7 @@ from pymaild.store.engine import Engine
 from pymaild.store.index import Box
 from pymaild.store.mailbox import OpenMailbox
 from pymaild.store.transaction import Transaction
+from pymaild.store.watched import WatchedMailbox
 
 MAX_MAILBOXES = 10_000
 SPECIAL_USE = "/private/specialuse"  # RFC 6154 §5.4
@@ -89,7 +90,11 @@ class Account:
 
     def open(self, name: str) -> Mailbox:
         """Raises NoSuchMailbox, InvalidName."""
-        mailbox = OpenMailbox(self._engine, self._describe, self._box(names.canonical(name)))
+        box = self._box(names.canonical(name))
+        leaving = self._engine.leaving.get(box.name)
+        mailbox: OpenMailbox = (WatchedMailbox if leaving else OpenMailbox)(self._engine, self._describe, box)
+        if isinstance(mailbox, WatchedMailbox) and leaving:
+            mailbox.leaving = leaving
         mailbox.refresh()
         return mailbox
 
@@ -175,6 +180,7 @@ class Account:
         name = names.canonical(name)
         if name == names.INBOX:
             raise NotPermitted("5.7.1", "INBOX cannot be deleted")
+        self._need_unwatched(name)
         boxes = self._boxes()
         if name not in boxes:
             below = any(other.startswith(name + "/") for other in boxes)
@@ -188,6 +194,11 @@ class Account:
             tx.changed.add(name)
         folders.destroy(gone)
 
+    def _need_unwatched(self, name: str) -> None:
+        """Raises NotPermitted where something else relies on the mailbox."""
+        if name in self._engine.leaving:
+            raise NotPermitted("5.7.1", "The server itself keeps this mailbox: it can neither be deleted nor renamed")
+
     def rename(self, old: str, new: str) -> None:
         """With everything below; INBOX: its messages move and it stays. RFC 9051 §6.3.6."""
         old, new = names.canonical(old), names.canonical(new)
@@ -200,6 +211,8 @@ class Account:
         if old == names.INBOX:
             self._empty_inbox(new)
             return
+        for name in moving:
+            self._need_unwatched(name)
         if (new + "/").startswith(old + "/"):
             raise NotPermitted("5.0.0", "A mailbox cannot be moved below itself")
         targets = {name: names.canonical(new + name[len(old) :]) for name in moving}

@@ -6,10 +6,10 @@ import sqlite3
 import threading
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pymaild.mailstore import ChangeFeed, StorageFailed
 from pymaild.store import folders, index, journal
@@ -17,6 +17,9 @@ from pymaild.store.files import Uniques
 from pymaild.store.index import Index
 from pymaild.store.lock import AccountLock
 from pymaild.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    from pymaild.store.watched import Leaving
 
 T = TypeVar("T")
 Limits = Callable[[str], tuple[int, int]]
@@ -43,6 +46,7 @@ class Engine:
         self.uids: dict[str, tuple[int, int, int, array[int]]] = {}  # see rows.py
         self.flags: dict[str, tuple[int, int, bytes]] = {}  # see find.py
         self.inbox: tuple[str, str] | None = None  # id and directory of INBOX, which never change while it is open
+        self.leaving: Mapping[str, Leaving] = {}  # see watched.py
         self.unrendered = True  # there may be messages whose Columns are not made yet
         self._index: Index | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import json
 import smtplib
 import time
@@ -109,6 +110,64 @@ def test_for_later_waits_and_then_goes(pair: tuple[Server, Server]) -> None:
     assert not found(here, BOB, "in a moment") and 3500 < message["next_try"] - time.time() <= 3600
     here.pymaild("queue", "retry", message["id"])
     arrives(lambda: found(there, f"sue@{OTHER}", "in a moment") and found(here, BOB, "in a moment"))
+
+
+def outbox(server: Server) -> imaplib.IMAP4:
+    """An IMAP connection of Ann's with the Outbox selected."""
+    client = imaplib.IMAP4(HOST, server.ports["imap"])
+    client.login(ANN, PASSWORD)
+    wait_for(
+        "there is an Outbox with mail", lambda: client.select("Outbox")[1] not in ([b"0"], [b"There is no such mailbox"])
+    )
+    return client
+
+
+def test_the_outbox_shows_it_and_moving_it_to_drafts_cancels_it(pair: tuple[Server, Server]) -> None:
+    here, there = pair
+    send(here, [f"sue@{OTHER}"], "cancelled", ("HOLDFOR=3600",))
+    client = outbox(here)
+    _, found_ = client.fetch("1", "(FLAGS BODY[])")
+    assert isinstance(found_[0], tuple)
+    assert b"\\Seen" in found_[0][0] and b"Received" not in found_[0][1] and b"DKIM" not in found_[0][1]
+    assert client._simple_command("MOVE", "1", "Drafts")[0] == "OK"
+    wait_for("it is not in the queue any more", lambda: not queue(here))
+    assert client.select("Drafts")[1] == [b"1"]
+    client.logout()
+    assert not found(there, f"sue@{OTHER}", "cancelled")
+
+
+def test_what_is_put_into_the_outbox_by_hand_is_refused(pair: tuple[Server, Server]) -> None:
+    here, _ = pair
+    send(here, [f"sue@{OTHER}"], "stays", ("HOLDFOR=3600",))
+    client = outbox(here)
+    status, words = client.append("Outbox", "", "", b"Subject: x\r\n\r\nx\r\n")
+    assert status == "NO" and b"Drafts" in words[0]
+    assert client.delete("Outbox")[0] == "NO" and client.rename("Outbox", "Other")[0] == "NO"
+    client.store("1", "+FLAGS", "\\Deleted")
+    wait_for("it is not in the queue any more", lambda: not queue(here))
+    client.expunge()
+    client.logout()
+
+
+def test_the_copy_goes_when_the_message_went(pair: tuple[Server, Server]) -> None:
+    here, there = pair
+    send(here, [f"sue@{OTHER}"], "went", ("HOLDFOR=3600",))
+    client = outbox(here)
+    here.pymaild("queue", "retry", queue(here)[0]["id"])
+    arrives(lambda: found(there, f"sue@{OTHER}", "Subject: went"))
+    wait_for("the Outbox is empty", lambda: client.select("Outbox")[1] == [b"0"])
+    client.logout()
+
+
+def test_a_file_removed_by_another_program_is_not_sent(pair: tuple[Server, Server]) -> None:
+    here, there = pair
+    send(here, [f"sue@{OTHER}"], "removed", ("HOLDFOR=3600",))
+    outbox(here).logout()
+    (path,) = (here.data / "mail" / "example.org" / "ann" / ".Outbox" / "cur").iterdir()
+    path.unlink()
+    here.pymaild("queue", "retry", "--all")
+    wait_for("the queue is empty", lambda: not queue(here))
+    assert not found(there, f"sue@{OTHER}", "Subject: removed")
 
 
 def test_a_killed_server_sends_after_its_restart(pair: tuple[Server, Server], tmp_path: Path) -> None:

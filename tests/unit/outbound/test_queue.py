@@ -77,7 +77,7 @@ def test_a_message_comes_back_as_it_was_put_in(queue: Queue) -> None:
     assert job.path.read_bytes() == MESSAGE and job.size == len(MESSAGE)
     assert (job.id, job.account, job.reverse_path) == ("m1", "ann@example.org", Address('a "b', "x.org"))
     assert (job.smtputf8, job.body, job.ret, job.envid, job.require_tls) == (True, "8BITMIME", "HDRS", "e 1", True)
-    assert job.addressees[0].recipient == recipient and job.details == {"subject": "hello"}
+    assert job.addressees[0].recipient == recipient and job.details == {"subject": "hello", "trace": "0"}
 
 
 def test_the_null_reverse_path_is_no_empty_address(queue: Queue) -> None:
