@@ -98,7 +98,9 @@ def test_compress_both_ways(open_house: House) -> None:
         peer.say(deflate.compress(b"c SELECT INBOX\r\nd NOOP\r\n") + deflate.flush(zlib.Z_SYNC_FLUSH))
         said = b""
         while b"d OK" not in said:
-            said += inflate.decompress(peer.sock.recv(65536))
+            block = peer.sock.recv(65536)
+            assert block, f"the server closed after {said!r}"
+            said += inflate.decompress(block)
         assert b"c OK" in said
 
 
