@@ -215,13 +215,15 @@ class Transaction:
     def rename_all(self, directory: str, names: Iterable[tuple[str, str]]) -> None:
         """Rename files of a directory, and back if the transaction fails. Raises FileNotFoundError."""
         done: list[tuple[str, str]] = []
-        self._undo.append(lambda: _back(done))
-        rename = os.rename
+        self._undo.append(lambda: _back(directory, done))
         try:
-            for old, new in names:
-                pair = f"{directory}/{old}", f"{directory}/{new}"
-                rename(*pair)
-                done.append(pair)
+            handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:  # names within the directory: the way to it is not looked up for each of them
+                for pair in names:
+                    os.rename(*pair, src_dir_fd=handle, dst_dir_fd=handle)
+                    done.append(pair)
+            finally:
+                os.close(handle)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -371,9 +373,9 @@ class Transaction:
             self.engine.lock.clean()
 
 
-def _back(done: list[tuple[str, str]]) -> None:
+def _back(directory: str, done: list[tuple[str, str]]) -> None:
     for old, new in reversed(done):
-        os.rename(new, old)
+        os.rename(f"{directory}/{new}", f"{directory}/{old}")
 
 
 def key_of(box: Box, uid: int) -> int:

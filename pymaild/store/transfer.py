@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DELETED = int(Flag.DELETED)
 Pairs = list[tuple[int, int]]
+Marks = tuple[int, int]  # flags and keywords
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,13 @@ def change_flags(tx: Transaction, box: Box, uids: Sequence[int], wish: Wish) -> 
     if changing:
         _rename(tx, box, changing, after)
         _write(tx, box, changing, after)
-    done = set(uids).difference(refused) if refused else uids
-    return rows.rows(tx.db, box, sorted(done)), refused
-
-
-Marks = tuple[int, int]  # flags and keywords
+    words = rows.Keywords(box)
+    made = []
+    for uid, _, size, flags, keywords, _, internal_date, modseq, save_date in found:
+        now = after[flags, keywords]
+        changed = modseq if now == (flags, keywords) else box.modseq
+        made.append(Row(uid, now[0], words[now[1]], changed, size, internal_date, save_date))
+    return made, refused
 
 
 def _combined(wish: Wish, mask: int, flags: int, keywords: int) -> Marks:
@@ -120,7 +123,7 @@ def _carry(tx: Transaction, source: Box, target: Box, found: list[File], moving:
         tx.together(target, len(found))
     put, carried = tx.rename if moving else tx.link, []
     for row in found:
-        _, unique, size, flags, keywords, others, _, _ = row
+        _, unique, size, flags, keywords, others, *_ = row
         new = tx.take_uid(target)
         name = f"{now}.{tx.engine.uniques.token()}.{target.mailbox_id}.{unique.rpartition('.')[2]}"
         letters = files.letters_of(flags, masks[keywords], others)
@@ -136,7 +139,7 @@ def _entered(tx: Transaction, source: Box, target: Box, carried: list[tuple[File
     """The rows of messages that came from another mailbox."""
     modseq, here, there = tx.modseq(target), source.first_key, target.first_key
     messages, names, pairs = [], [], []
-    for (uid, _, size, flags, _, others, date, _), new, mask, name in carried:
+    for (uid, _, size, flags, _, others, date, *_), new, mask, name in carried:
         messages.append((there + new, flags, mask, modseq, size, date, now))
         names.append((there + new, name, others, here + uid))
         tx.count(target, flags, size)

@@ -34,6 +34,8 @@ class Recorder:
         def recorded(*args: Any, **options: Any) -> Any:
             target = args[-1] if name in {"rename", "link"} else args[0]
             path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else str(target)
+            if "dst_dir_fd" in options:
+                path = os.path.join(os.readlink(f"/proc/self/fd/{options['dst_dir_fd']}"), path)
             self.calls.append(f"{name} {short(path)}")
             return call(*args, **options)
 
