@@ -601,6 +601,21 @@ def test_no_password_in_clear_beyond_this_machine(job: Job, tmp_path: Path) -> N
     assert (result.kind, result.status) == (Kind.DEFERRED, "4.7.8") and "[outbound]" in result.text
 
 
+def test_requiretls_never_goes_to_a_host_that_proved_nothing(keys: tuple[ssl.SSLContext, str], job: Job) -> None:
+    """Whatever the Security says: it may know nothing of REQUIRETLS."""
+
+    class Careless(Recorder):
+        def policy(self, route: Route, host: Host, require_tls: bool) -> TlsPolicy:
+            return super().policy(route, host, False)
+
+    job.require_tls = True
+    smtp = Smtp(offers=b"250-x\r\n250-STARTTLS\r\n250 REQUIRETLS\r\n", tls=keys[0])
+    with peer(smtp) as server:
+        result = send(relay_to(server.port, Careless(Level.MAY)), job)
+    assert (result.kind, result.status) == (Kind.FAILED, "5.7.30")
+    assert not any(line.startswith(b"MAIL") for line in smtp.lines)
+
+
 def test_opportunistic() -> None:
     security = Opportunistic()
     route = Route("example.net", ())
