@@ -135,9 +135,8 @@ class Throttle:
         keys = [bucket.key for bucket in found]
         rows = {row[0]: row[1:] for row in read(_LEVELS, (*keys, *keys)[:3])}
         for bucket in found:
-            level, at, turn = (float(value or 0) for value in rows.get(bucket.key, (0, now, 0)))
+            level, at, bucket.turn = (float(value or 0) for value in rows.get(bucket.key, (0, now, 0)))
             bucket.level = max(0.0, level - max(0.0, now - at) / bucket.rule.leak)
-            bucket.turn = min(turn, now + LONGEST)  # a clock that was set back keeps nobody waiting
         return found
 
     def _key(self, name: str, net: str) -> bytes:

@@ -198,6 +198,15 @@ def test_proofs_of_another_length_are_wrong(proof: bytes) -> None:
     assert True not in user.said
 
 
+def test_a_right_proof_and_something_after_it_is_wrong() -> None:
+    before, _, proof = FINAL.partition(b",p=")
+    longer = base64.b64encode(base64.b64decode(proof) + b"x")
+    user = Candidate("user")
+    with pytest.raises(MailError):
+        run(terms(user), FIRST, before + b",p=" + longer)
+    assert user.said == [False]
+
+
 def test_the_client_has_to_take_the_signature_in_silence() -> None:
     with pytest.raises(SaslError, match="empty"):
         run(terms(), FIRST, FINAL, b"x")

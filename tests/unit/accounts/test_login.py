@@ -514,6 +514,27 @@ def test_buckets_leak(door: Throttle) -> None:
         door.admit("ann", "192.0.2.1", False)
 
 
+def test_a_right_password_forgives_wrong_ones_of_its_network(door: Throttle) -> None:
+    for _ in range(2):
+        for _ in range(PER_ACCOUNT_AND_NETWORK.most):
+            door.admit("ann", "192.0.2.1", False)
+        with pytest.raises(TooManyWrongPasswords):
+            door.admit("ann", "192.0.2.1", False)
+        door.right("ann", "192.0.2.1")
+
+
+def test_a_clock_that_was_set_back_makes_no_turn_longer(tmp_path: Path) -> None:
+    waits: list[float] = []
+    door = Throttle(Tally(tmp_path / "pymaild.sqlite3"), lambda: b"secret", clock=lambda: NOW[0], pause=waits.append)
+    for _ in range(PER_ACCOUNT_AND_NETWORK.most + 1):
+        door.admit("ann", "192.0.2.1", True)
+    NOW[0] -= 86400
+    door.admit("ann", "192.0.2.1", True)
+    NOW[0] += throttle.LONGEST
+    door.admit("ann", "192.0.2.1", True)
+    assert waits == [throttle.SLOWED, throttle.LONGEST, throttle.SLOWED]
+
+
 def test_a_clock_that_was_set_back_keeps_nobody_waiting_for_long(door: Throttle) -> None:
     for _ in range(PER_ACCOUNT_AND_NETWORK.most):
         door.admit("ann", "192.0.2.1", False)

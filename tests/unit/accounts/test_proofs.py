@@ -10,7 +10,7 @@ import pytest
 
 from pymaild.accounts import proofs
 from pymaild.accounts.directory import Directory
-from pymaild.accounts.throttle import PER_ACCOUNT_AND_NETWORK
+from pymaild.accounts.throttle import PER_ACCOUNT_AND_NETWORK, Throttle
 from pymaild.sasl.scram import Terms, exchange
 from pymaild.status import MailError
 from tests.scram_client import Scram
@@ -147,12 +147,20 @@ def test_wrong_proofs_fill_the_same_buckets_as_wrong_passwords(directory: Direct
 
 
 def test_a_right_proof_makes_the_network_known_and_forgives(directory: Directory) -> None:
-    for number in range(PER_ACCOUNT_AND_NETWORK.most - 1):
-        prove(directory, "bob", f"wrong {number}")
-    assert prove(directory, "bob", "secret") == "bob@example.org"
-    assert directory._login._is_known("192.0.2.77")
-    for number in range(PER_ACCOUNT_AND_NETWORK.most - 1):
-        assert prove(directory, "bob", f"wrong {number}") == "5.7.8"
+    waits: list[float] = []
+    directory._login.throttle = Throttle(directory._login.tally, lambda: b"secret", pause=waits.append)
+    for _ in range(2):
+        for number in range(PER_ACCOUNT_AND_NETWORK.most - 1):
+            assert prove(directory, "bob", f"wrong {number}") == "5.7.8"
+        assert prove(directory, "bob", "secret") == "bob@example.org"
+        assert directory._login._is_known("192.0.2.77")
+    assert not waits
+
+
+def test_whatever_was_proved_nobody_is_let_in(directory: Directory) -> None:
+    for name in ("zoe", "ann"):  # ann has no verifier yet
+        with pytest.raises(MailError, match="not right"):
+            directory.candidate(name, "192.0.2.1").proved(True)
 
 
 def test_a_refused_proof_is_one_line_of_the_log(directory: Directory, caplog: pytest.LogCaptureFixture) -> None:
