@@ -7,6 +7,7 @@ Head lines of a transcript:
     auth: tls                           no passwords without TLS
     mechanisms: PLAIN SCRAM-SHA-256     what is offered besides PLAIN and LOGIN; with TLS also a channel binding
     quota: 1000                         octets ann may keep
+    messages: 4                         how many messages
     limits: message=100 bad_commands=3  fields of pymaild.imap.Limits
     hide: LITERAL+                      capabilities that nobody is told of
     mask: UTF8=ACCEPT                   those that ann is not told of
@@ -133,11 +134,12 @@ class World:
     hide: tuple[str, ...] = ()
     mask: tuple[str, ...] = ()
     connections: int = 50
+    messages: int = 0
     uses: tuple[SpecialUse, ...] = tuple(SpecialUse)
 
     def __post_init__(self) -> None:
         self.feed = Feed(self.folder / "run")
-        self.stores = Stores(self.folder, describe, self.feed, lambda account: (self.quota, 0))
+        self.stores = Stores(self.folder, describe, self.feed, lambda account: (self.quota, self.messages))
         self.sharing = Sharing(self.stores, Registered(PASSWORDS), self.feed)
         self.store = self.stores("ann@example.org")
         self.sessions: list[Session] = []
@@ -163,6 +165,7 @@ class World:
             tuple(head.get("hide", "").split()),
             tuple(head.get("mask", "").split()),
             int(head.get("connections", "50")),
+            int(head.get("messages", "0")),
         )
 
     def login(self, username: str, password: str, ip: str) -> str:

@@ -91,6 +91,9 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "MULTIAPPEND": _logged_in,  # RFC 3502
     "CATENATE": _logged_in,  # RFC 4469
     "REPLACE": _logged_in,  # RFC 8508
+    "QUOTA": _logged_in,  # RFC 9208
+    "QUOTA=RES-STORAGE": _logged_in,  # RFC 9208 §5.1
+    "QUOTA=RES-MESSAGE": _logged_in,  # RFC 9208 §5.2
     "UTF8=ACCEPT": _logged_in,  # RFC 9755
     "CONDSTORE": _logged_in,  # RFC 7162 §3.1
     "QRESYNC": _logged_in,  # RFC 7162 §3.2
@@ -128,6 +131,7 @@ _BUILT_ON: Final = {
     "SPECIAL-USE": ("CREATE-SPECIAL-USE",),
     "ESEARCH": ("SEARCHRES", "CONTEXT=SEARCH", "MULTISEARCH", "PARTIAL", "ESORT"),
     "SORT": ("SORT=DISPLAY", "ESORT"),
+    "QUOTA": ("QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE"),
 }
 
 

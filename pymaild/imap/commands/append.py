@@ -138,6 +138,8 @@ def announce_append(session: Session, args: Parser, literal: Announced) -> Spool
         return coming  # it counts for the owner of the mailbox
     if quota.octets_limit and quota.octets + _size(drafts) + literal.size > quota.octets_limit:
         raise OverQuota
+    if quota.messages_limit and quota.messages + len(drafts) > quota.messages_limit:
+        raise OverQuota
     return coming
 
 
