@@ -52,7 +52,7 @@ def test_octet_by_octet(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in SCRIPTS if path.stem not in NOT_ON_SOCKETS], ids=lambda path: path.stem)
 def test_on_sockets(path: Path, tmp_path: Path, keys: tuple[ssl.SSLContext, Path]) -> None:
-    play_on_sockets(load(path), tmp_path, *keys, short=0.5 if path.stem == "silence" else 10)
+    play_on_sockets(load(path), tmp_path, *keys, short=2 if path.stem == "silence" else 30)
 
 
 @pytest.mark.parametrize(

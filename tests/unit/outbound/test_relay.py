@@ -31,7 +31,9 @@ from pymaild.outbound.wire import Lost, Wire
 from pymaild.status import MailError
 from tests.relay_player import Demanding, Hosts
 
+# For servers that are broken; honest ones get the time that a busy machine may need.
 SHORT = Patience(connect=2, handshake=1, greeting=0.3, command=0.3, data=0.3, block=0.5, end=0.5, quit=0.1, attempt=20)
+LONG = Patience(quit=5)
 OFFERS = b"250-mx.example.net\r\n250-PIPELINING\r\n250 SIZE 99999999\r\n"
 Handler = Callable[[socket.socket], None]
 
@@ -147,7 +149,7 @@ def job_for(file: Path, message: bytes, recipients: Sequence[str] = ("bob",)) ->
 
 
 def relay_to(port: int, security: Opportunistic | None = None, **more: object) -> Relay:
-    ways = replace(Ways(SHORT), **more)  # type: ignore[arg-type]
+    ways = replace(Ways(LONG), **more)  # type: ignore[arg-type]
     return Relay("mail.example.org", Hosts((Host("mx.example.net", port),)), security, ways)
 
 
@@ -221,11 +223,11 @@ def flood(sock: socket.socket) -> None:
 def test_a_fault_at_each_step_defers(until: int, fault: Handler, job: Job) -> None:
     with peer(script(until, fault)) as server:
         began = time.monotonic()
-        result = send(relay_to(server.port), job)
+        result = send(relay_to(server.port, patience=SHORT), job)
         assert result.kind is Kind.DEFERRED
         assert result.status in ("4.4.2", "4.5.0") and result.text and result.code == 0
         assert (result.host, result.ip) == ("mx.example.net", "127.0.0.1")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         assert server.connections == 1
 
 
@@ -240,7 +242,7 @@ def test_a_server_that_does_not_read(tmp_path: Path) -> None:
 
     stopped = threading.Event()
     with peer(handler) as server:
-        result = send(relay_to(server.port), big)
+        result = send(relay_to(server.port, patience=replace(LONG, block=0.5)), big)
         stopped.set()
     assert (result.kind, result.status) == (Kind.DEFERRED, "4.4.2")
     assert result.text == "The server does not read what it is sent while it should acknowledge the message"
@@ -284,11 +286,11 @@ def test_the_attempt_as_a_whole_has_its_time(job: Job) -> None:
     job.addressees = job.addressees * 100
     with peer(handler) as server:
         began = time.monotonic()
-        relay = relay_to(server.port, patience=replace(SHORT, attempt=1.0))
+        relay = relay_to(server.port, patience=replace(LONG, attempt=1.0))
         results = relay.send(job)
         relay.close()
         assert {result.kind for result in results} == {Kind.DEFERRED}
-        assert len(results) == 100 and time.monotonic() - began < 3
+        assert len(results) == 100 and time.monotonic() - began < 9
 
 
 # ---- whatever is said
@@ -349,7 +351,7 @@ def test_addresses_one_after_the_other(job: Job) -> None:
     smtp = Smtp()
     with peer(smtp) as server:
         hosts = Hosts((Host("mx.example.net", server.port),), lambda _: ["127.0.0.9", "::1", "127.0.0.1"])
-        relay = Relay("mail.example.org", hosts, None, Ways(SHORT))
+        relay = Relay("mail.example.org", hosts, None, Ways(LONG))
         result = send(relay, job)
         assert (result.kind, result.ip) == (Kind.SENT, "127.0.0.1")
 
@@ -362,7 +364,7 @@ def test_not_more_than_so_many_addresses(job: Job) -> None:
         return refused(ip, port, source, timeout)
 
     hosts = Hosts((Host("a"), Host("b")), lambda host: [f"{host.name}{number}" for number in range(50)])
-    result = send(Relay("mail.example.org", hosts, None, Ways(SHORT, connect=connect)), job)
+    result = send(Relay("mail.example.org", hosts, None, Ways(LONG, connect=connect)), job)
     assert result.kind is Kind.DEFERRED and result.status == "4.4.1"
     assert len(tried) == 8
 
@@ -400,7 +402,7 @@ def test_a_host_without_an_address_is_passed_by(job: Job) -> None:
 
     with peer(Smtp()) as server:
         both = (Host("none.example.net"), Host("mx.example.net", server.port))
-        assert send(Relay("mail.example.org", Hosts(both, ips), None, Ways(SHORT)), job).kind is Kind.SENT
+        assert send(Relay("mail.example.org", Hosts(both, ips), None, Ways(LONG)), job).kind is Kind.SENT
     only = send(Relay("mail.example.org", Hosts(both[:1], ips)), job)
     assert (only.kind, only.status) == (Kind.FAILED, "5.4.4")
 
@@ -480,7 +482,7 @@ def test_an_idle_connection_that_died_is_no_answer(job: Job) -> None:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -521,7 +523,7 @@ def test_the_certificate_of_another_name(keys: tuple[ssl.SSLContext, str], job: 
 def test_a_certificate_that_is_good(keys: tuple[ssl.SSLContext, str], job: Job) -> None:
     with peer(Smtp(offers=TLS, tls=keys[0])) as server:
         hosts = Hosts((Host("other.example.net", server.port),))
-        result = send(Relay("mail.example.org", hosts, Demanding(Level.PKIX, keys[1]), Ways(SHORT)), job)
+        result = send(Relay("mail.example.org", hosts, Demanding(Level.PKIX, keys[1]), Ways(LONG)), job)
         assert (result.kind, result.verified) == (Kind.SENT, "pkix")
 
 
@@ -552,7 +554,7 @@ def test_secrets_are_in_no_trace_and_no_representation(job: Job, tmp_path: Path)
         smtp = Smtp(offers=b"250-x\r\n250 AUTH " + mechanisms + b"\r\n")
         with peer(_with_login(smtp)) as server:
             hosts = Hosts((Host("localhost", server.port, login=login),))
-            relay = Relay("mail.example.org", hosts, None, Ways(SHORT, trace=traced.append))
+            relay = Relay("mail.example.org", hosts, None, Ways(LONG, trace=traced.append))
             assert send(relay, job).kind is Kind.SENT
     text = "".join(traced)
     assert " C: {credentials}\n" in text and " S: 235 2.7.0 welcome\n" in text and " C: Hello.\n" in text
@@ -592,11 +594,11 @@ def test_no_password_in_clear_beyond_this_machine(job: Job, tmp_path: Path) -> N
         wires.append(TalkingWire([b"220 hi\r\n", b"250-x\r\n250 AUTH PLAIN\r\n"]))
         return wires[-1]
 
-    result = send(Relay("mail.example.org", hosts, Demanding(Level.MAY), Ways(SHORT, connect=connect)), job)
+    result = send(Relay("mail.example.org", hosts, Demanding(Level.MAY), Ways(LONG, connect=connect)), job)
     assert (result.kind, result.status) == (Kind.DEFERRED, "4.7.4")
     assert b"AUTH" not in wires[0].said
     missing = replace(hosts.hosts[0], name="localhost", login=Login("ann", tmp_path / "nowhere"))
-    relay = Relay("mail.example.org", Hosts((missing,)), Demanding(Level.MAY), Ways(SHORT, connect=connect))
+    relay = Relay("mail.example.org", Hosts((missing,)), Demanding(Level.MAY), Ways(LONG, connect=connect))
     result = send(relay, job)
     assert (result.kind, result.status) == (Kind.DEFERRED, "4.7.8") and "[outbound]" in result.text
 
