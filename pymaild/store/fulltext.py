@@ -5,9 +5,9 @@
     word_place  which texts have a word (FTS5): 2n is body, 2n + 1 header of text n
     text_of     the text of each message; 0: its words are not kept
 
-A copy of a message has the same text, so COPY and MOVE cost a row. Texts of messages that are gone stay until the index is
-made anew: their numbers are not given out again, so they find nothing. Where SQLite has no FTS5 nothing of this is there,
-and messages are read instead.
+A copy of a message has the same text, so COPY and MOVE cost a row. Texts of messages that are gone find nothing, because
+their numbers are not given out again; when they outnumber the others all words are forgotten and kept anew. Where SQLite
+has no FTS5 nothing of this is there, and messages are read instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pymaild.store import find, rows
+from pymaild.store import find, index, rows
 from pymaild.store.index import Box
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "NOT EXISTS (SELECT 1 FROM text_of WHERE text_of.key = message.key)"
 _VALUES = "SELECT value FROM json_each(?)"
+_SPARE = 10_000  # texts of messages that are gone, which are never too many
 _GRAM = 3
 _MOST_GRAMS = 40  # of a word that are looked for; the word itself decides
 _TOGETHER = 16  # words looked up by one question
@@ -120,6 +121,22 @@ def keep(db: sqlite3.Connection, box: Box, made: dict[int, Words | None]) -> Non
     db.executemany("INSERT INTO word_place (rowid, words) VALUES (?, ?)", places)
     db.executemany("INSERT OR REPLACE INTO text_of SELECT ?, ? WHERE EXISTS (SELECT 1 FROM message WHERE key = ?)", texts)
     db.execute("UPDATE meta SET value = ? WHERE name = 'text'", (text,))
+
+
+def is_wasteful(db: sqlite3.Connection) -> bool:
+    """Whether most texts are those of messages that are gone."""
+    texts = db.execute("SELECT value FROM meta WHERE name = 'text'").fetchone()[0]
+    return bool(texts > 2 * index.usage(db)[1] + _SPARE)
+
+
+def forget(db: sqlite3.Connection) -> None:
+    """All words; who asks meanwhile has messages read."""
+    db.execute("DELETE FROM text_of")
+    db.execute("INSERT INTO word_place (word_place) VALUES ('delete-all')")
+    db.execute("INSERT INTO word_part (word_part) VALUES ('delete-all')")
+    db.execute("DELETE FROM word")
+    db.execute("UPDATE mailbox SET text_uid = 1")
+    db.execute("UPDATE meta SET value = 0 WHERE name = 'text'")
 
 
 def _numbered(db: sqlite3.Connection, words: Iterable[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from pymaild.mailstore import Describe, StorageFailed
-from pymaild.store import files, folders, index, rows
+from pymaild.store import files, folders, fulltext, index, rows
 from pymaild.store.engine import Engine
 from pymaild.store.index import Box
 from pymaild.store.mailbox import OpenMailbox
@@ -61,6 +61,10 @@ def _catch_up(engine: Engine, describe: Describe, limit: int) -> int:
     for box in found:
         if not done and box.text_uid < box.uidnext:
             done = OpenMailbox(engine, describe, box).keep_words(min(limit, MAX_TEXTS))
+    if not done and engine.read(fulltext.is_wasteful):
+        with engine.writing() as tx:
+            fulltext.forget(tx.db)
+        done = 1
     return done
 
 

@@ -198,6 +198,28 @@ def test_without_fts5_messages_are_read(tmp_path: Path, monkeypatch: pytest.Monk
     assert inbox.search(BodyContains("n1 e")) == [2]
 
 
+def test_words_of_messages_that_are_gone_are_forgotten_at_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pymaild.store.fulltext._SPARE", 10)
+    stores = Stores(tmp_path, describe)
+    account = stores("ann@example.org")
+    inbox = account.open("INBOX")
+    engine = stores._engine("ann@example.org")
+
+    def known() -> list[str]:
+        return engine.read(lambda db: [word for (word,) in db.execute("SELECT text FROM word WHERE text LIKE 'N%'")])
+
+    for number in range(30):
+        inbox.append(b"Subject: %d\r\n\r\nbody n%d end\r\n" % (number, number))
+    _all(stores, account)
+    assert len(known()) == 30
+    inbox.change_flags(range(2, 31), FlagChange.ADD, int(Flag.DELETED))
+    inbox.expunge()
+    inbox.append(b"\r\nn99\r\n")
+    _all(stores, account)
+    assert known() == ["N0", "N99"]
+    assert inbox.search(TextContains("n9")) == [31]
+
+
 @pytest.mark.parametrize(
     ("text", "expected", "one"),
     [
