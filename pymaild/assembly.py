@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pymaild.outbound.outgoing import Outgoing
     from pymaild.outbound.route import Router
     from pymaild.outbound.runner import Runner
+    from pymaild.outbound.security import Secured
     from pymaild.store import Stores
     from pymaild.store.sharing import Sharing
 
@@ -147,17 +148,31 @@ def sender(services: Services, failed: Callable[[BaseException], None], journal:
     from pymaild.outbound.schedule import Routes  # noqa: PLC0415
 
     config, hostname = services.config, services.config.server.hostname
-    out = config.outbound
+    out, ways = config.outbound, router(config)
     house = House(
         services.outgoing.queue,
         Bell(config.run_dir),
-        {"": Relay(hostname, router(config)), LOCAL: LocalCourier(services.delivery)},
+        {"": Relay(hostname, ways, security(config, ways)), LOCAL: LocalCourier(services.delivery)},
         Reports(hostname, services.delivery, journal),
         journal,
         Outbox(lambda: services.outgoing.queue, services.stores, journal),
         failed,
     )
     return Runner(house, Routes(out.per_destination, out.concurrency), Patience(out.give_up_after, out.tell_delay_after))
+
+
+def security(config: Config, ways: Router) -> Secured:
+    """What TLS other servers must show; what it learns is kept in data_dir/queue."""
+    from pymaild.outbound import memory, mtasts  # noqa: PLC0415
+    from pymaild.outbound.commit import Commits  # noqa: PLC0415
+    from pymaild.outbound.route import Host  # noqa: PLC0415
+    from pymaild.outbound.security import Secured  # noqa: PLC0415
+
+    authorities = str(config.outbound.authorities) if config.outbound.authorities else None
+    commits = Commits(config.server.data_dir / "queue" / "tls.sqlite3", mtasts.SCHEMA + ";" + memory.SCHEMA)
+    fetch = mtasts.fetcher(authorities)
+    policies = mtasts.Policies(ways.resolver, commits, lambda name: ways.addresses(Host(name, 443)), fetch)
+    return Secured(ways.resolver, policies, memory.Memory(commits), authorities)
 
 
 def router(config: Config) -> Router:

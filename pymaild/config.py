@@ -279,6 +279,9 @@ class Outbound:
     routes: tuple[tuple[str, HostPort], ...] = option(
         "", "Servers of single domains: example.net=host:port, ... (.example.net=host:port: all below it).", routes
     )
+    authorities: Path | None = option(
+        "", "PEM file of authorities that other servers' certificates may lead to, besides the system's.", optional_path
+    )
     concurrency: int = option("20", "Connections to other servers at a time.", positive)
     per_destination: int = option("5", "Of them, to one destination.", positive)
     give_up_after: float = option("5d", "When a message that cannot be sent goes back (RFC 5321 §4.5.4.1).", duration)

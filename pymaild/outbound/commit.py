@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pymaild.mailstore import NoSpace, StorageFailed, StoreError
 from pymaild.status import MailError
@@ -62,6 +62,14 @@ class Commits:
                     line, self._line = self._line, []
                 self._commit(line)
         return change.outcome()
+
+    def read(self, sql: str, values: Sequence[str | float]) -> list[tuple[Any, ...]]:
+        """The rows a SELECT answers, between two commits. Raises StorageFailed."""
+        with self._db_lock:
+            try:
+                return self._db.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise said(error) from error
 
     def _commit(self, line: list[_Change[object]]) -> None:
         try:

@@ -14,7 +14,7 @@ class Opportunistic:
     """A destination.Security. RFC 7435; RFC 8314 §3 for a smarthost; RFC 8689 §4.2."""
 
     def __init__(self, authorities: str | None = None) -> None:
-        self._authorities = authorities  # a file of certificates; None: the system's
+        self._authorities = authorities  # a file of certificates besides the system's
         self._contexts: dict[bool, ssl.SSLContext] = {}
         self._lock = threading.Lock()
 
@@ -42,7 +42,9 @@ class Opportunistic:
 
 def _context(checks: bool, authorities: str | None) -> ssl.SSLContext:
     if checks:
-        context = ssl.create_default_context(cafile=authorities)
+        context = ssl.create_default_context()
+        if authorities:
+            context.load_verify_locations(authorities)
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
