@@ -178,6 +178,7 @@ class Column(Enum):
     BODYSTRUCTURE = "bodystructure"
     SUMMARY = "summary"  # JSON for lists: from, to, subject, date, preview, has_attachment, message_id, references
     HEADER = "header"  # the header block up to and with the empty line, at most 64 KiB; empty when it is longer
+    USUAL = "usual"  # those header fields that mail programs ask for most (message/sections.py); empty as above
     SORTING = "sorting"  # JSON: what it is sorted and threaded by (message/sorting.py)
     PARTS = "parts"  # JSON: part number -> byte offsets (message/structure.py)
     # What whole mailboxes are searched and sorted by (message/folded.py). Digits; nothing where there is no good Date

@@ -44,11 +44,10 @@ class Batch:
             self._read, self._message = number, next(self._messages)
         return self._message
 
-    def header_messages(self) -> Iterator[bytes | None]:
+    def without(self, headers: Sequence[bytes]) -> Iterator[bytes | None]:
         """The messages whose headers are too long for the index."""
         self.one_by_one = True
-        long = [uid for uid, header in zip(self.table.uids, self.table.columns[Column.HEADER], strict=True) if not header]
-        return self.view.mailbox.messages(long)
+        return self.view.mailbox.messages([uid for uid, header in zip(self.table.uids, headers, strict=True) if not header])
 
 
 Make = Callable[[Batch], Cells]
@@ -124,8 +123,8 @@ class Slice:
         return octets[self.start : self.start + self.count]
 
 
-def header_sections(wanted: Section, part: Slice | None) -> Make:
-    """BODY[HEADER] and its fields, of the headers in the index."""
+def header_sections(wanted: Section, part: Slice | None, column: Column) -> Make:
+    """BODY[HEADER] and its fields, of the headers in this column of the index."""
     pick = wanted.picker()
 
     def cells(headers: Sequence[bytes]) -> list[bytes]:
@@ -136,11 +135,11 @@ def header_sections(wanted: Section, part: Slice | None) -> Make:
         return None if message is None else cells([message[: header_end(message)]])[0]
 
     def make(batch: Batch) -> Cells:
-        headers = batch.table.columns[Column.HEADER]
+        headers = batch.table.columns[column]
         found = cells(headers)
         if all(headers):
             return found
-        messages = batch.header_messages()
+        messages = batch.without(headers)
         return (cell if header else of_message(next(messages)) for header, cell in zip(headers, found, strict=True))
 
     return make

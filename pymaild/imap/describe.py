@@ -31,10 +31,15 @@ def describe(message: bytes) -> dict[Column, bytes]:
         Column.BODYSTRUCTURE: render(bodystructure(message, part)),
         Column.SORTING: sections.to_json(sort_keys(header)),
         Column.SUMMARY: sections.to_json(summary(message, part)),
-        Column.HEADER: header if len(header) <= MAX_HEADER else b"",
+        Column.HEADER: _short(header),
+        Column.USUAL: _short(sections.usual_fields(header)),
         Column.PARTS: sections.dump(part),
         **_sought(header),
     }
+
+
+def _short(header: bytes) -> bytes:
+    return header if len(header) <= MAX_HEADER else b""
 
 
 _FOLDED = {name: Column(name.replace("-", "_") + "_text") for name in NAMES}

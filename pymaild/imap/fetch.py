@@ -48,7 +48,8 @@ def _plain(name: bytes, wants: Fact | Column) -> Item:
 def _section_item(name: bytes, wanted: Section, sees: bool, part: Slice | None = None) -> Item:
     """BODY[...]<start>: the octets, or a slice of them. §6.4.5."""
     if wanted.header_only:
-        return Item(name, cells.header_sections(wanted, part), Column.HEADER, sees)
+        column = Column.USUAL if wanted.usual_only else Column.HEADER
+        return Item(name, cells.header_sections(wanted, part, column), column, sees)
     return Item(name, cells.sections(wanted, part), sees=sees, reads=True)
 
 

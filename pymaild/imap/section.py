@@ -31,6 +31,11 @@ class Section:
         """Whether the header block of the message is enough to answer."""
         return not self.path and self.what.startswith("HEADER")
 
+    @property
+    def usual_only(self) -> bool:
+        """Whether even those fields are enough that are asked for most."""
+        return self.header_only and self.what == "HEADER.FIELDS" and sections.USUAL.issuperset(map(str.lower, self.names))
+
     def octets(self, message: bytes) -> bytes | None:
         """The octets; None where the message has no such part."""
         if not self.path:

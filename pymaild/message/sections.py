@@ -64,6 +64,18 @@ def text_bytes(message: bytes, part: Part, root: Part) -> bytes | None:
     return None if owner is None else message[owner.body_start : owner.body_end]
 
 
+_USUAL = """from to cc bcc sender reply-to subject date message-id in-reply-to references content-type content-description
+    mime-version importance priority x-priority x-msmail-priority list-id list-post list-subscribe list-unsubscribe lines
+    newsgroups followup-to mail-followup-to mail-reply-to x-label x-original-to x-draft-info x-k9mail-identity
+    x-chat-version x-uniform-type-identifier x-universally-unique-identifier disposition-notification-to"""
+USUAL = frozenset(_USUAL.split())  # fields that mail programs ask for to show a list of messages, without much else
+
+
+def usual_fields(header: bytes) -> bytes:
+    """A small header that answers for the whole one when nothing but USUAL is asked for."""
+    return _pick_usual([header])[0]
+
+
 def filter_fields(header: bytes, names: Iterable[str], negate: bool = False) -> bytes:
     """HEADER.FIELDS or, with `negate`, HEADER.FIELDS.NOT: the fields as they are, and an empty line. RFC 3501 §6.4.5.
 
@@ -99,6 +111,8 @@ def picker(names: Iterable[str], negate: bool = False) -> Callable[[Sequence[byt
 
 _PLAIN_NAME = re.compile(rb"[!-9;-~]+")
 _BEHIND_NAME = rb"[ \t\r]*(?::[^\n]*(?:\n[ \t][^\n]*)*|(?=\n))"  # up to the line end; without a colon as in fields.split()
+
+_pick_usual = picker(USUAL)
 
 _TEXTS = ("encoding", "disposition", "id", "description", "md5", "location")
 _PAIRS = ("parameters", "disposition_parameters")

@@ -20,13 +20,14 @@ from pathlib import Path
 from pymaild.mailstore import Column, NoSpace, StorageFailed, StoreError
 
 FILE = "index.sqlite3"
-VERSION = 5
+VERSION = 6
 SHIFT = 32
 LOST = 2  # of Box.recovering: the index may be older than the files, or new
 CUT = 3  # and what it lost may have been undone before: no modseq it knows can be believed
-RENDERED = {  # tables of what describe() made; the header apart, because it is large and asked for alone
+RENDERED = {  # tables of what describe() made; apart what is asked for alone, and of whole mailboxes
     "rendered": [Column.SORTING, Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.SUMMARY, Column.PARTS],
     "header": [Column.HEADER],
+    "usual": [Column.USUAL],
 }
 TABLES = ("message", "file", *RENDERED, "sought", "text_of")  # a row for each message, by its key
 SOUGHT = [
@@ -56,6 +57,7 @@ CREATE TABLE rendered (
     key INTEGER PRIMARY KEY, sorting BLOB, envelope BLOB, body BLOB, bodystructure BLOB, summary BLOB,
     parts BLOB);
 CREATE TABLE header (key INTEGER PRIMARY KEY, header BLOB);
+CREATE TABLE usual (key INTEGER PRIMARY KEY, usual BLOB);
 CREATE TABLE sought (
     key INTEGER PRIMARY KEY, sent INTEGER NOT NULL, sent_day INTEGER NOT NULL, subject_text BLOB NOT NULL,
     from_text BLOB NOT NULL, to_text BLOB NOT NULL, cc_text BLOB NOT NULL, bcc_text BLOB NOT NULL,

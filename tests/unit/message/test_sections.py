@@ -144,3 +144,6 @@ def test_a_picker_is_a_filter_for_many_headers(messages: list[bytes], names: lis
     headers = [message[: fields.header_end(message)] for message in messages]
     expected = [sections.filter_fields(header, names, negate) for header in headers]
     assert sections.picker(names, negate)(headers) == expected
+    usual = ["From", "to"]
+    small = [sections.usual_fields(header) for header in headers]
+    assert sections.picker(usual)(small) == [sections.filter_fields(header, usual) for header in headers]
