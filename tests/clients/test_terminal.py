@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,42 +9,12 @@ import pytest
 
 from tests.clients.reading import imap
 from tests.clients.server import BOB, HOST, PASSWORD, Server, needs, run, wait_for
+from tests.clients.terminal import Terminal
 
 pytestmark = pytest.mark.clients
 
 SUBJECTS = ("Plain as can be", "=?utf-8?Q?Gr=C3=BC=C3=9Fe_aus_K=C3=B6ln?=", "The third")
 SHOWN = ("Plain as can be", "Grüße aus Köln", "The third")
-
-
-class Terminal:
-    """One program in a tmux of its own."""
-
-    def __init__(self, folder: Path, *command: str) -> None:
-        self._tmux = [needs("tmux"), "-S", str(folder / "tmux.sock"), "-f", "/dev/null"]
-        size = ["-x", "110", "-y", "30"]
-        env = ["-e", "LANG=C.UTF-8", "-e", "LC_ALL=C.UTF-8", "-e", f"HOME={folder}", "-e", "TERM=screen"]
-        run(*self._tmux, "-u", "new-session", "-d", *size, *env, *command)
-        run(*self._tmux, "set-option", "-g", "remain-on-exit", "on")
-
-    def screen(self) -> str:
-        done = subprocess.run([*self._tmux, "capture-pane", "-p"], capture_output=True, check=False)
-        return done.stdout.decode("utf-8", "replace")
-
-    def keys(self, *keys: str) -> None:
-        run(*self._tmux, "send-keys", *keys)
-
-    def see(self, text: str) -> None:
-        try:
-            wait_for(f"{text!r} on the screen", lambda: text in self.screen())
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.screen()}") from None
-
-    def ended(self) -> bool:
-        done = subprocess.run([*self._tmux, "list-panes", "-F", "#{pane_dead}"], capture_output=True, check=False)
-        return done.stdout.strip() != b"0"
-
-    def close(self) -> None:
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
 
 
 @pytest.fixture(params=["mutt", "neomutt"])
