@@ -2,11 +2,13 @@
 
 At each door a wrong password of an account, an unknown name and a disabled account take turns on a server with its default
 workers; every attempt is a new connection, and the clock runs from the last octet sent to the answer. Loopback is no known
-network here, so that nobody is made to wait.
+network here, so that nobody is made to wait. The processor time that the server takes for it is measured as well: that
+says the same on a machine that has other things to do, where single times jump.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import socket
@@ -100,10 +102,12 @@ KINDS = ("wrong password", "unknown user", "disabled account")
 def measure(folder: Path) -> list[dict[str, object]]:
     """A line for each door, and the same as figures."""
     server = Pymaild(folder, also=("submission", "http"))
+    clocks = _clocks(server.process.pid)
     _people(folder / "data" / "pymaild.sqlite3")
     print(f"| door | {' | '.join(KINDS)} | largest difference | same words |\n|---|{'---|' * (len(KINDS) + 2)}")
+    print("| | time / processor time | | | | |")
     try:
-        return [_door(server, number, door) for number, door in enumerate(DOORS)]
+        return [_door(server, clocks, number, door) for number, door in enumerate(DOORS)]
     finally:
         server.stop()
 
@@ -117,9 +121,21 @@ def _people(database: Path) -> None:
     directory.close()
 
 
-def _door(server: Pymaild, number: int, door: str) -> dict[str, object]:
+def _clocks(session: int) -> list[int]:
+    """The processor clocks of the server's processes (Linux: clock_getcpuclockid(3))."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if int((entry / "stat").read_text().rpartition(")")[2].split()[3]) == session:
+                    found.append((~int(entry.name) << 3) | 2)
+    return found
+
+
+def _door(server: Pymaild, clocks: list[int], number: int, door: str) -> dict[str, object]:
     """The three kinds by turns; a disabled account gets its right password."""
     taken: dict[str, list[float]] = defaultdict(list)
+    used: dict[str, list[float]] = defaultdict(list)
     words = set()
     for turn in range(ROUNDS):
         person = number * NAMES + turn % NAMES
@@ -133,12 +149,15 @@ def _door(server: Pymaild, number: int, door: str) -> dict[str, object]:
             ),
         ]
         for kind, name, password in attempts[turn % 3 :] + attempts[: turn % 3]:
+            before = sum(map(time.clock_gettime, clocks))
             milliseconds, said = DOORS[door](server, name, password)
+            used[kind].append((sum(map(time.clock_gettime, clocks)) - before) * 1000)
             taken[kind].append(milliseconds)
             words.add(said)
     medians = {kind: statistics.median(taken[kind]) for kind in KINDS}
-    difference = max(medians.values()) - min(medians.values())
-    figures = " | ".join(f"{medians[kind]:.1f} ms" for kind in KINDS)
-    verdict = f"{difference:.2f} ms{'' if difference < LIMIT else ' (too much)'}"
+    processor = {kind: statistics.median(used[kind]) for kind in KINDS}
+    difference, work = (max(figures.values()) - min(figures.values()) for figures in (medians, processor))
+    figures = " | ".join(f"{medians[kind]:.1f} / {processor[kind]:.1f} ms" for kind in KINDS)
+    verdict = f"{difference:.2f} / {work:.2f} ms{'' if difference < LIMIT else ' (too much)'}"
     print(f"| {door} | {figures} | {verdict} | {'yes' if len(words) == 1 else 'NO'} |", flush=True)
-    return {"door": door, **medians, "difference": difference, "words": len(words)}
+    return {"door": door, "time": medians, "processor": processor, "difference": difference, "words": len(words)}

@@ -1,4 +1,4 @@
-"""GNU SASL's client with SCRAM-SHA-256 and -PLUS, and mutt, at a server that offers them."""
+"""SCRAM-SHA-256 and -PLUS with clients of others: GNU SASL (gsasl, mutt) and Cyrus SASL (mbsync)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.server import BOB, HOST, PASSWORD, Server, needs, wait_for
+from tests.clients.server import BOB, HOST, PASSWORD, Server, needs, run, wait_for
 from tests.clients.test_terminal import Terminal
 
 pytestmark = pytest.mark.clients
@@ -89,3 +89,17 @@ def test_mutt_gets_in(server: Server, tmp_path: Path) -> None:
     text = trace.read_text("utf-8", "replace")
     assert re.search(r"C: a0000 AUTHENTICATE SCRAM-SHA-256 \{credentials\}\n", text)
     assert PASSWORD not in text
+
+
+def test_mbsync_gets_in_by_itself_although_plus_is_offered(server: Server, tmp_path: Path) -> None:
+    """Cyrus SASL; as a client it computes no more than 65,536 rounds."""
+    rc = tmp_path / "mbsyncrc"
+    rc.write_text(
+        f'IMAPAccount bob\nHost {HOST}\nPort {server.ports["imaps"]}\nUser {BOB}\nPass "{PASSWORD}"\nSSLType IMAPS\n'
+        f"CertificateFile {server.data}/tls/certificate.pem\nAuthMechs *\n\nIMAPStore far\nAccount bob\n\n"
+        f"MaildirStore near\nPath {tmp_path}/mail/\nInbox {tmp_path}/mail/INBOX\n\n"
+        "Channel inbox\nFar :far:\nNear :near:\nPatterns INBOX\nCreate Near\n"
+    )
+    (tmp_path / "mail").mkdir()
+    run(needs("mbsync"), "-c", rc, "inbox", env={"HOME": str(tmp_path)})
+    assert "C: 1 AUTHENTICATE SCRAM-SHA-256 {credentials}\n" in (server.folder / "trace").read_text("utf-8", "replace")
