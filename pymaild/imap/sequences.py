@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from pymaild.imap.errors import Bad
 
@@ -55,10 +56,9 @@ def select(uids: Sequence[int], ranges: Iterable[Range]) -> list[int]:
 
 def compact(numbers: Iterable[int]) -> bytes:
     """Numbers as a set, in their order: 3 4 5 9 is 3:5,9."""
-    runs: list[list[int]] = []
-    for value in numbers:
-        if runs and value == runs[-1][1] + 1:
-            runs[-1][1] = value
-        else:
-            runs.append([value, value])
+    values = list(numbers)
+    if not values:
+        return b""
+    breaks = [at for at, (one, other) in enumerate(pairwise(values), 1) if other - one != 1]
+    runs = ((values[first], values[end - 1]) for first, end in zip((0, *breaks), (*breaks, len(values)), strict=True))
     return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in runs)

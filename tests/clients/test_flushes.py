@@ -139,7 +139,7 @@ def test_no_ok_before_the_flushes(server: Server, tmp_path: Path) -> None:
     found = calls(record.read_text("utf-8", "replace"))
     appended = stored.rpartition(":2,")[0] + ":2,"
     flushed_then_replied(found, cur, appended, r"sendto\(.* OK \[APPENDUID")
-    flagged = first(found, rf'rename\w*\(.*"{re.escape(str(cur / stored))}"')
+    flagged = first(found, rf'renameat\w*\(.*, \d+<{re.escape(str(cur))}>, "{re.escape(stored)}"')
     settled = first(found, rf"fsync\(\d+<{re.escape(str(cur))}>\)\s+= 0", flagged.returned)
     assert settled.returned < first(found, r"sendto\(.*FLAGS \(\\+Deleted.* OK ").began
     last = [call for call in found if re.search(rf"fsync\(\d+<{re.escape(str(cur))}>\)", call.text)][-1]
