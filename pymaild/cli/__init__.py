@@ -23,10 +23,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pymaild.cli.errors import report  # noqa: PLC0415 - nothing is imported before it is needed
     from pymaild.cli.parser import Options, UsageError, parse  # noqa: PLC0415
 
-    arguments = sys.argv[1:] if argv is None else list(argv)
+    arguments = _as_called(sys.argv) if argv is None else list(argv)
     try:
         command, namespace = parse(arguments)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 64
     return report(lambda: command.run(Options(namespace)), debug=namespace.debug)
+
+
+def _as_called(argv: Sequence[str]) -> list[str]:
+    """A link named sendmail or mailq that leads here is that command."""
+    name = argv[0].rpartition("/")[2]
+    first = {"sendmail": ["sendmail"], "mailq": ["queue", "list"]}.get(name, [])
+    return [*first, *argv[1:]]

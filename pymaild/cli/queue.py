@@ -45,9 +45,14 @@ def _ring(options: Options, message: bytes) -> None:
 
 def listing(options: Options) -> int:
     """Every message, oldest first."""
+    return print_list(options, options.account or None, options.json)
+
+
+def print_list(options: Options, account: str | None = None, json: bool = False) -> int:
+    """Of one account or of all, as a table or as JSON."""
     with _queue(options) as queue:
-        found = queue.listing(options.account or None)
-    if options.json:
+        found = queue.listing(account)
+    if json:
         as_json([_as_json(queued) for queued in found])
         return 0
     now = time.time()

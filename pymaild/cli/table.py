@@ -369,4 +369,30 @@ COMMANDS: tuple[Command, ...] = (
         (_ID,),
         examples=("pymaild queue remove 6f1c2a9b03de",),
     ),
+    Command(
+        "sendmail",
+        "sendmail.sendmail",
+        "send the message on standard input, as programs that know sendmail(8) do",
+        (
+            arg("recipients", metavar="ADDRESS", nargs="*", help="to whom"),
+            arg("-t", action="store_true", help="also to those in To, Cc and Bcc"),
+            arg("-f", "-r", dest="f", metavar="ADDRESS", help="who sends it: an address of this server; else From"),
+            arg("-F", metavar="NAME", help="the name beside the address, if the message has no From"),
+            arg("-i", action="store_true", help="a line with only a dot does not end the message"),
+            arg("-N", metavar="WHEN", help="reports: never, or some of success,failure,delay"),
+            arg("-o", metavar="OPTION", action="append", help="-oi is -i; others are ignored"),
+            arg("-b", metavar="MODE", help="-bm is what it does anyway; -bp lists the queue"),
+            arg("-R", "-B", "-V", "-O", dest="ignored", metavar="WORD", action="append", help="taken, and without effect"),
+            arg("-v", action="store_true", help="the same"),
+        ),
+        text=(
+            "For cron and scripts of root and of the user who owns data_dir. The author must be an address of this server;"
+            " mail of a system user counts as the administrator's. A link named sendmail that leads to pymaild does the"
+            " same."
+        ),
+        examples=(
+            "printf 'Subject: hello\\n\\nhello\\n' | pymaild sendmail bob@example.org",
+            "pymaild sendmail -t -i < message.eml",
+        ),
+    ),
 )

@@ -42,7 +42,7 @@ def pymaild(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     monkeypatch.setattr("sys.excepthook", lambda *_: None)  # report() sets it; put back afterwards
 
     def run(*arguments: str | Path, stdin: str = "", config: bool = True) -> Result:
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8"))
         first = ["-c", str(tmp_path / "pymaild.conf")] if config else []
         code = main([*first, *map(str, arguments)])
         captured = capsys.readouterr()
