@@ -156,7 +156,7 @@ class Notifier:
             yield self._status(name, after, items)
 
     def _items(self, events: Events, before: Told, after: Told) -> tuple[str, ...]:
-        modseq = ("HIGHESTMODSEQ",) if "CONDSTORE" in self._session.enabled else ()
+        modseq = self._modseq()
         if after.uidvalidity != before.uidvalidity:
             return (*OF_ALL, *modseq)
         if after.modseq == before.modseq:
@@ -165,6 +165,10 @@ class Notifier:
             return (*OF_ARRIVALS, *modseq)
         tells = Event.FLAG_CHANGE in events and (modseq or after.unseen != before.unseen)
         return (*OF_FLAGS, *modseq) if tells else ()
+
+    def _modseq(self) -> tuple[str, ...]:
+        """For those who follow mod-sequences. §5.1 to §5.3."""
+        return ("HIGHESTMODSEQ",) if "CONDSTORE" in self._session.enabled else ()
 
     def _is_own(self, mailbox: Mailbox, before: Told) -> bool:
         """Whether all that came are messages that this client brought itself."""
@@ -229,7 +233,7 @@ class Notifier:
         for name, told in self._watch().items():
             another = name in old and old[name].selectable
             if self._infos[name].mailbox_id not in known and (another or told.uidnext > 1):
-                yield self._status(name, told, OF_ALL)
+                yield self._status(name, told, (*OF_ALL, *self._modseq()))
 
     def _is_own_name(self, change: tree.Change) -> bool:
         """Whether this client did it, or did something below or above that name."""

@@ -23,17 +23,18 @@ class Change:
 
 
 def changes(old: Infos, new: Infos) -> Iterator[Change]:
-    """Each affected name once, in the order of names; what was below a renamed mailbox moved with it and is not named."""
+    """Each affected name once, renamed ones first: what was below a renamed mailbox moved with it and is not named."""
     names_before = {info.mailbox_id: name for name, info in old.items() if info.mailbox_id}
     names_now = {info.mailbox_id: name for name, info in new.items() if info.mailbox_id}
-    for name in sorted(old.keys() | new.keys()):
+    renamed = {name: source for name, info in new.items() if (source := names_before.get(info.mailbox_id, name)) != name}
+    for name, source in sorted(renamed.items()):
+        if not _moved_along(source, name, old, names_now):
+            yield Change(new[name], frozenset({Event.MAILBOX_NAME}), old[source].subscribed, source)
+    for name in sorted((old.keys() | new.keys()) - renamed.keys()):
         before, now = old.get(name), new.get(name)
-        if now is not None and (source := names_before.get(now.mailbox_id, name)) != name:
-            if not _moved_along(source, name, old, names_now):
-                yield Change(now, frozenset({Event.MAILBOX_NAME}), old[source].subscribed, source)
-        elif now is None and before is not None and names_now.get(before.mailbox_id, name) != name:
-            continue  # OLDNAME says it
-        elif change := _change(name, before, now):
+        if now is None and before is not None and names_now.get(before.mailbox_id, name) != name:
+            continue  # OLDNAME has said it
+        if change := _change(name, before, now):
             yield change
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pymaild.dialogue import Pump
+from pymaild.imap import Session
 from pymaild.imap.sequences import parse
 from tests.imap_world import World
 
@@ -37,6 +38,9 @@ NOTIFY = {"notified": "SELECTED", "notified qresync": "SELECTED", "delayed": "SE
 class Client:
     """One connection, and another one after it has been away."""
 
+    session: Session
+    pump: Pump
+
     def __init__(self, world: World, kind: str, chance: random.Random) -> None:
         self.world, self.kind, self.chance = world, kind, chance
         self.uids: list[int] = []  # 0: the uid is not known yet
@@ -53,6 +57,8 @@ class Client:
 
     def connect(self) -> None:
         """Log in and select; a client with QRESYNC brings what it knew."""
+        if self.count:
+            self.pump.session.closed()
         self.session = self.world.session()
         self.pump = Pump(self.session)
         b"".join(self.pump.start())

@@ -39,7 +39,7 @@ def infos(*words: str) -> dict[str, MailboxInfo]:
         ("a=1", "b=1", [("b", "a", {NAME})]),
         ("a=1 a/b=2 a/b/c=3", "z=1 z/b=2 z/b/c=3", [("z", "a", {NAME})]),  # what is below moved along
         ("a=1 a/b=2", "z=1 z/c=2", [("z", "a", {NAME}), ("z/c", "a/b", {NAME})]),
-        ("a a/b=2", "z z/b=2", [("a", "", {NAME}), ("z", "", {NAME}), ("z/b", "a/b", {NAME})]),  # a is only a level
+        ("a a/b=2", "z z/b=2", [("z/b", "a/b", {NAME}), ("a", "", {NAME}), ("z", "", {NAME})]),  # a is only a level
         ("a=1", "a=2", [("a", "", {NAME})]),  # removed and made again
         ("a=1 b=2", "a=2 b=1", [("a", "b", {NAME}), ("b", "a", {NAME})]),
         ("a=1", "a=1 a/b=2", [("a", "", {NAME}), ("a/b", "", {NAME})]),  # \\HasChildren
