@@ -117,11 +117,16 @@ def words(report: Report) -> str:
     for fate in report.fates:
         paragraphs.append(" ".join(filter(None, [_clean(fate.what), _clean(fate.advice)])))
     details = ["Details"] + [line for fate in report.fates for line in _details(fate)]
-    arrived = report.returned.arrived
-    about = f'The message "{_clean(report.returned.subject)}"' if report.returned.subject else "The message"
-    when = f" of {format_date(arrived)}" if arrived else ""
-    closing = f"{about}{when} {'is' if report.returned.body is not None else 'with its header only is'} attached."
+    closing = _what_is_attached(report.returned)
     return "\n\n".join([*dict.fromkeys(paragraphs), "\n".join(details), closing, f"{report.hostname} (pymaild)"]) + "\n"
+
+
+def _what_is_attached(returned: Returned) -> str:
+    named = f'the message "{_clean(returned.subject)}"' if returned.subject else "the message"
+    when = f" of {format_date(returned.arrived)}" if returned.arrived else ""
+    if returned.body is None:
+        return f"The header of {named}{when} is attached."
+    return f"T{named[1:]}{when} is attached."
 
 
 def _details(fate: Fate) -> list[str]:
