@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def test_a_failure_in_words_in_fields_and_with_the_message(reports: Reports, pos
     assert report["in-reply-to"] == "<1@example.org>" and report["auto-submitted"] == "auto-replied"
     returned, words = parts(report)[2], words_of(report)
     assert words.startswith("bob@example.net does not exist there. Look for a typing error")
-    assert "mx.example.net said: 550\n    > No such user\n    > see http://example.net/why" in words
+    assert re.search(r"mx\.example\.net said: 550\n +> No such user\n +> see http://example\.net/why", words)
     about, recipient = status(report)
     assert about["Reporting-MTA"] == "dns; mail.example.org" and about["Original-Envelope-Id"] == "e<1>"
     assert recipient["Original-Recipient"] == "rfc822; bobby@example.net"
