@@ -118,13 +118,13 @@ _ORDERS = {OrderBy.ARRIVAL: "internal_date", OrderBy.DATE: "sent", OrderBy.SIZE:
 
 def ordered(db: sqlite3.Connection, box: Box, by: Sequence[tuple[OrderBy, bool]]) -> array[int]:
     """Every uid, in an order; True: the other way round. Where all are equal they stand by uid. RFC 5256 §3."""
-    terms = [_ORDERS[each] + (" DESC" if reverse else "") for each, reverse in by]
-    joined = " JOIN sought USING (key)" if any(each is OrderBy.DATE for each, _ in by) else ""
-    sql = (
-        f"SELECT group_concat(uid) FROM (SELECT key & 4294967295 AS uid FROM message{joined}"  # noqa: S608 - from an Enum
-        f" WHERE key BETWEEN ? AND ? ORDER BY {', '.join([*terms, 'key'])})"
-    )
-    return _read(db, sql, (box.first_key, box.last_key))
+    terms = ", ".join(_ORDERS[each] + (" DESC" if reverse else "") for each, reverse in by)
+    asked, where, values = {each for each, _ in by}, "key BETWEEN ? AND ?", [box.first_key, box.last_key]
+    table = "message JOIN sought USING (key)" if OrderBy.DATE in asked else "message"
+    if asked == {OrderBy.DATE}:  # as the index on it has them
+        table, where, values = "sought", "key >> 32 = ?", [box.id]
+    sql = f"SELECT key & 4294967295 AS uid FROM {table} WHERE {where} ORDER BY {terms}, key"  # noqa: S608 - from an Enum
+    return _read(db, f"SELECT group_concat(uid) FROM ({sql})", values)  # noqa: S608
 
 
 # ---- what is kept for it

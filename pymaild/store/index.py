@@ -20,7 +20,7 @@ from pathlib import Path
 from pymaild.mailstore import Column, NoSpace, StorageFailed, StoreError
 
 FILE = "index.sqlite3"
-VERSION = 6
+VERSION = 7
 SHIFT = 32
 LOST = 2  # of Box.recovering: the index may be older than the files, or new
 CUT = 3  # and what it lost may have been undone before: no modseq it knows can be believed
@@ -62,6 +62,7 @@ CREATE TABLE sought (
     key INTEGER PRIMARY KEY, sent INTEGER NOT NULL, sent_day INTEGER NOT NULL, subject_text BLOB NOT NULL,
     from_text BLOB NOT NULL, to_text BLOB NOT NULL, cc_text BLOB NOT NULL, bcc_text BLOB NOT NULL,
     message_id_text BLOB NOT NULL);
+CREATE INDEX sought_sent ON sought (key >> 32, sent);
 CREATE TABLE text_of (key INTEGER PRIMARY KEY, text INTEGER NOT NULL);
 CREATE INDEX text_of_text ON text_of (text);
 CREATE TABLE vanished (key INTEGER PRIMARY KEY, modseq INTEGER NOT NULL);

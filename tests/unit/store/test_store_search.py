@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ from pymaild.mailstore import (
     ModseqAtLeast,
     Not,
     Or,
+    OrderBy,
     Query,
     SizeRange,
     TextContains,
@@ -130,6 +133,24 @@ def test_fifty_levels_are_answered_and_a_thousand_refused(inbox: Mailbox) -> Non
         query = Or((query, query))
     with pytest.raises(LimitReached):
         inbox.search(query)
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [([(OrderBy.DATE, False)], [2, 3, 4, 1]), ([(OrderBy.DATE, True)], [1, 4, 3, 2]), ([(OrderBy.ARRIVAL, True)], [4, 3, 2, 1]),
+     ([(OrderBy.SIZE, True), (OrderBy.DATE, False)], [4, 2, 1, 3]), ([(OrderBy.ARRIVAL, False)], [1, 2, 3, 4])],
+)  # fmt: skip
+def test_order(inbox: Mailbox, by: list[tuple[OrderBy, bool]], expected: list[int]) -> None:
+    assert inbox.ordered(by).tolist() == expected
+
+
+def test_the_equal_stand_by_uid(tmp_path: Path) -> None:
+    inbox = Stores(tmp_path, describe)("ann@example.org").open("INBOX")
+    for day in (2, 1, 2, 1):
+        inbox.append(b"Subject: x\r\n\r\n", internal_date=day)
+    for by in (OrderBy.DATE, OrderBy.ARRIVAL):
+        assert inbox.ordered([(by, False)]).tolist() == [2, 4, 1, 3]
+        assert inbox.ordered([(by, True)]).tolist() == [1, 3, 2, 4]
 
 
 leaves = st.sampled_from(
