@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import resource
-import threading
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pymaild.servers.limits import Timeouts
-from tests.wire.house import ANN, MESSAGE, PASSWORDS, Daemon, House, Peer, house, smtp, until, write_config
+from tests.wire.house import ANN, MESSAGE, PASSWORDS, Daemon, Peer, house, smtp, until, write_config
 
 
 def idle(port: int, tls: bool = False) -> Peer:
@@ -22,6 +22,18 @@ def idle(port: int, tls: bool = False) -> Peer:
     assert peer.imap(b"b SELECT INBOX").startswith(b"b OK")
     peer.say(b"c IDLE\r\n")
     assert peer.line().startswith(b"+")
+    return peer
+
+
+def notified(port: int) -> Peer:
+    """A client that is told of everything without waiting for it. RFC 5465."""
+    peer = Peer(port)
+    peer.line()
+    assert peer.imap(f"a LOGIN {ANN} {PASSWORDS[ANN]}".encode()).startswith(b"a OK")
+    assert peer.imap(b"b SELECT INBOX").startswith(b"b OK")
+    events = b"MessageNew MessageExpunge FlagChange"
+    everything = b"c NOTIFY SET (selected (%s)) (personal (%s MailboxName SubscriptionChange))" % (events, events)
+    assert peer.imap(everything).startswith(b"c OK")
     return peer
 
 
@@ -96,19 +108,20 @@ def test_a_parked_connection_that_is_overdue_is_told(tmp_path: Path) -> None:
         assert peer.rest().startswith(b"* BYE ")
 
 
-def test_a_thousand_idle_connections(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wait", [idle, notified])
+def test_a_thousand_idle_connections(tmp_path: Path, wait: Callable[[int], Peer]) -> None:
     """No thread each, few kilobytes each, and every one is told."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     peers: list[Peer] = []
     try:
-        with house(tmp_path) as served:
+        with house(tmp_path, more="[limits]\nconnections_per_account = 1000\n") as served:
             before = memory()
-            peers = [idle(served.port("imap")) for _ in range(1000)]
+            peers = [wait(served.port("imap")) for _ in range(1000)]
             until(lambda: len(served.threaded.running.parking) == 1000)
             print(f"{(memory() - before) / 1000:.1f} KiB for each, both ends of it")
             assert (memory() - before) / 1000 < 60
-            assert len(threads_of(served)) < 100
+            until(lambda: not served.threaded.running.threads.busy)
             acknowledged = deliver(served.port("smtp"))
             for peer in peers:
                 assert b"EXISTS" in peer.line()
@@ -117,10 +130,6 @@ def test_a_thousand_idle_connections(tmp_path: Path) -> None:
         for peer in peers:
             peer.sock.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def threads_of(served: House) -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.is_alive()]
 
 
 def memory() -> float:
