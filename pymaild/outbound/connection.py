@@ -187,7 +187,6 @@ class Connection:
         patience = min(self.patience.handshake, self.deadline - time.monotonic())
         tls = self._wire.start_tls(context, self.host.name, patience)
         self.tls = _description(tls)
-        self.client.tls_started()
         if self._trace:
             self._trace(f"-- TLS {self._id} --\n")
         return tls

@@ -97,7 +97,10 @@ class Client:
         yield from self.hello()
 
     def hello(self) -> Dialogue[None]:
-        """EHLO, and HELO for a server that does not know it. Raises Unwilling. RFC 5321 §3.2, §4.1.1.1."""
+        """EHLO, and HELO for a server that does not know it. Raises Unwilling. RFC 5321 §3.2, §4.1.1.1.
+
+        What was offered before is forgotten: under TLS everything is asked anew (RFC 3207 §4.2).
+        """
         answer = yield from ask(Turn(Phase.HELLO, [b"EHLO " + self.hostname + b"\r\n"]))
         self.offers = Offers.read(answer) if answer.ok else Offers()
         if answer.final:
@@ -108,10 +111,6 @@ class Client:
     def ask_for_tls(self) -> Dialogue[Answer]:
         """220: shake hands now. Whatever else came with it is no answer of the server's. RFC 3207 §4."""
         return (yield from ask(Turn(Phase.TLS, [b"STARTTLS\r\n"])))
-
-    def tls_started(self) -> None:
-        """Forget what was offered in clear: hello() asks anew. RFC 3207 §4.2."""
-        self.offers = Offers()
 
     def login(self, username: str, password: str) -> Dialogue[None]:
         """PLAIN, or LOGIN where that is all there is. Raises LoginRefused, MailError. RFC 4954 §4."""

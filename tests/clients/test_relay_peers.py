@@ -7,6 +7,7 @@ import quopri
 import re
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -38,20 +39,29 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "c.pem", folder / "k.pem"
 
 
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """One that other users can look into, whatever pytest does with its own."""
+    with tempfile.TemporaryDirectory(prefix="pymaild-relay-") as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
 @pytest.fixture(scope="module")
-def postfix(tmp_path_factory: pytest.TempPathFactory, keys: tuple[Path, Path]) -> Iterator[Postfix]:
+def postfix(keys: tuple[Path, Path]) -> Iterator[Postfix]:
     """Two mailboxes at example.org, TLS, messages up to 3 MB."""
     needs("postfix")
-    server = Postfix(
-        tmp_path_factory.mktemp("postfix"),
-        f"smtpd_tls_cert_file = {keys[0]}\nsmtpd_tls_key_file = {keys[1]}\nsmtpd_tls_security_level = may\n"
-        "smtputf8_enable = yes\nmessage_size_limit = 3000000\nsmtpd_recipient_limit = 20\n"
-        f"virtual_mailbox_maps = inline:{{ {{ u@example.org = u/ }}, {{ {UMLAUT}@example.org = {UMLAUT}/ }} }}\n",
-    )
-    try:
-        yield server
-    finally:
-        server.stop()
+    with open_folder() as folder:
+        server = Postfix(
+            folder,
+            f"smtpd_tls_cert_file = {keys[0]}\nsmtpd_tls_key_file = {keys[1]}\nsmtpd_tls_security_level = may\n"
+            "smtputf8_enable = yes\nmessage_size_limit = 3000000\nsmtpd_recipient_limit = 20\n"
+            f"virtual_mailbox_maps = inline:{{ {{ u@example.org = u/ }}, {{ {UMLAUT}@example.org = {UMLAUT}/ }} }}\n",
+        )
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @contextlib.contextmanager
@@ -169,7 +179,6 @@ def thousand(port: int, folder: Path) -> None:
 def sink(folder: Path, *options: str) -> Iterator[int]:
     """smtp-sink; what it gets is in folder/mail."""
     [port] = free_ports(1)
-    folder.chmod(0o777)
     command = [needs("smtp-sink"), "-u", "nobody", *options, "-D", "mail", f"{HOST}:{port}", "100"]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
     try:
@@ -214,13 +223,13 @@ SINKS = [
 )
 def test_smtp_sink(options: tuple[str, ...], kind: Kind, status: str, tmp_path: Path) -> None:
     message = b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + ("." + "ä" * 30 + "\r\n").encode() * 20_000
-    with sink(tmp_path, *options) as port, relaying(port) as relay:
+    with open_folder() as folder, sink(folder, *options) as port, relaying(port) as relay:
         began = time.monotonic()
         result = one(relay, job(tmp_path / "m", message))
         assert (result.kind, result.status) == (kind, status), result
         assert time.monotonic() - began < 10
         if kind is Kind.SENT:
-            kept = (tmp_path / "mail").read_bytes()
+            kept = (folder / "mail").read_bytes()
             assert (b"quoted-printable" in kept) is ("8BITMIME" not in _offered(port))
             decoded = quopri.decodestring(kept) if b"quoted-printable" in kept else kept
             assert decoded.count("ä".encode()) == 600_000
