@@ -10,7 +10,7 @@ The layers, top to bottom; an import only ever points down this list (tests/test
     path         flow.py                                            receive, submit, deliver
     services     accounts/  store/  verify/  search/  outbound/  config.py   disk, SQL, network
     pure         smtp/  imap/  message/  sasl.py                    bytes in, replies out
-    vocabulary   status.py  envelope.py  dialogue.py  mailstore.py  events.py  units.py  paths.py
+    vocabulary   status.py  envelope.py  dialogue.py  mailstore.py  events.py  units.py  paths.py  progress.py
 
 A message comes in and is read like this:
 

@@ -7,6 +7,7 @@ and pages. Nothing here touches the disk outside data_dir.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -44,6 +45,7 @@ class ImapBackend:
     feed: ChangeFeed
     hidden: Callable[[str], frozenset[str]]
     place: Callable[[str], Callable[[], None]]
+    now: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ Head lines of a transcript:
     hide: LITERAL+                      capabilities that nobody is told of
     mask: UTF8=ACCEPT                   those that ann is not told of
     connections: 2                      how many an account may have
+    hurry: 6                            seconds that pass each time somebody looks at the clock
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -135,6 +137,7 @@ class World:
     mask: tuple[str, ...] = ()
     connections: int = 50
     messages: int = 0
+    hurry: int = 0
     uses: tuple[SpecialUse, ...] = tuple(SpecialUse)
 
     def __post_init__(self) -> None:
@@ -143,6 +146,7 @@ class World:
         self.sharing = Sharing(self.stores, Registered(PASSWORDS), self.feed)
         self.store = self.stores("ann@example.org")
         self.sessions: list[Session] = []
+        self.clock = count(0, self.hurry)
         self.census = Census(Caps(per_account=self.connections))
         for use in self.uses:
             self.store.subscribe(self.store.special(use))
@@ -166,6 +170,7 @@ class World:
             tuple(head.get("mask", "").split()),
             int(head.get("connections", "50")),
             int(head.get("messages", "0")),
+            int(head.get("hurry", "0")),
         )
 
     def login(self, username: str, password: str, ip: str) -> str:
@@ -225,6 +230,9 @@ class Backend:
 
     def hidden(self, account: str) -> frozenset[str]:
         return self.world.hidden(account)
+
+    def now(self) -> float:
+        return next(self.world.clock)
 
     def place(self, account: str) -> Callable[[], None]:
         return self.world.census.place(account)

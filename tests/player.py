@@ -161,7 +161,12 @@ class SessionConnection:
     def __init__(self, session: Session) -> None:
         self.pump = Pump(session)
         self._said = bytearray()
+        if hasattr(session, "on_progress"):
+            session.on_progress = self._hear
         self._take(self.pump.start())
+
+    def _hear(self, line: bytes) -> None:
+        self._said += line
 
     def _take(self, pieces: Iterable[bytes]) -> None:
         for piece in pieces:

@@ -14,7 +14,7 @@ ROOT = Path(pymaild.__file__).parent
 
 # From the bottom up. A module may import its own layer and those below.
 LAYERS = (
-    ("vocabulary", ("", "status", "envelope", "dialogue", "mailstore", "events", "units", "paths")),
+    ("vocabulary", ("", "status", "envelope", "dialogue", "mailstore", "events", "units", "paths", "progress")),
     ("pure", ("smtp", "imap", "message", "sasl")),
     ("services", ("accounts", "store", "verify", "search", "outbound", "config")),
     ("path", ("flow",)),

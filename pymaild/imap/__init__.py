@@ -16,6 +16,7 @@ r"""imap: mail is read. IMAP4rev1 (RFC 3501), IMAP4rev2 (RFC 9051) and their ext
     fetch.py        the FETCH items; section.py: BODY[1.2.HEADER] and where it lies in a message
     search.py       the SEARCH keys, parsed into the Query of mailstore.py
     capability.py   what CAPABILITY says and when
+    progress.py     how far a long command is
     values.py       values as wire bytes; describe.py: ENVELOPE and BODYSTRUCTURE of a message
 
 An extension is a row or two: a command in commands/, a FETCH item, a SEARCH key, a STATUS item, a LIST option, and

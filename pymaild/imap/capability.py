@@ -116,6 +116,7 @@ CAPABILITIES: Final[dict[str, Callable[[Session], bool]]] = {
     "THREAD=ORDEREDSUBJECT": _logged_in,  # RFC 5256
     "THREAD=REFERENCES": _logged_in,  # RFC 5256
     "I18NLEVEL=1": _logged_in,  # RFC 5255 §4.3
+    "INPROGRESS": _logged_in,  # RFC 9585
 }
 
 

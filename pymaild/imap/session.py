@@ -27,10 +27,12 @@ from pymaild.imap.input import Announced, Discard, Input, Literal, Memory, Spool
 from pymaild.imap.limits import Limits
 from pymaild.imap.noted import Noted
 from pymaild.imap.notifier import Notifier
+from pymaild.imap.progress import Progress
 from pymaild.imap.table import Command, Request, State
 from pymaild.imap.view import View
 from pymaild.imap.wanted import EVERYTHING, NOTHING, Wanted
 from pymaild.mailstore import AccountStore, ChangeFeed, Mailbox, NoSuchMailbox
+from pymaild.progress import listening
 from pymaild.sasl import Offer
 from pymaild.status import MailError
 
@@ -50,6 +52,9 @@ class Backend(Protocol):
 
     def hidden(self, account: str) -> Collection[str]:
         """The capabilities that this account is not told of; of nobody: those that no client is."""
+
+    def now(self) -> float:
+        """Seconds of a clock that never goes back."""
 
     def place(self, account: str) -> Callable[[], None]:
         """One more connection is logged in as the account; what says that it has gone. Raises MailError 4.7.0."""
@@ -87,6 +92,7 @@ class Session:
         self.notifier: Notifier | None = None  # from NOTIFY SET on
         self.noted = Noted(self)  # metadata the client knows, after ENABLE METADATA
         self.on_change: Callable[[], None] | None = None  # set by the wire; called from any thread, see changed()
+        self.on_progress: Callable[[bytes], None] | None = None  # set by the wire; sends at once, never raises
         self.failed_logins = 0
         self._store: AccountStore | None = None
         self._leave: Callable[[], None] | None = None  # gives back the account's place
@@ -366,7 +372,8 @@ class Session:
             return self._refusal(tag, error)
         try:
             request = Request(tag, verb, args, command.by_uid)
-            answer = command.handler(self, request)
+            with listening(self._progress(tag)):
+                answer = command.handler(self, request)
         except (Refusal, MailError) as error:
             output = self._refusal(tag, refusal(error))
             if self.view is not None and not isinstance(error, Bad):
@@ -376,6 +383,12 @@ class Session:
             return self._answer(request, command, answer)
         self._dialogue = (request, command, answer)
         return self._converse(request, command, answer, None)
+
+    def _progress(self, tag: bytes) -> Progress | None:
+        """Who tells the client how far a command is, until the first octet of its answer. RFC 9585."""
+        if self.on_progress is None or self._store is None or "INPROGRESS" in self.hidden:
+            return None
+        return Progress(tag, self.backend.now, self.on_progress)
 
     def _converse(self, request: Request, command: Command, dialogue: Dialogue, said: bytes | None) -> Output:
         """One step of a dialogue."""

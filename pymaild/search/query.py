@@ -40,6 +40,7 @@ from pymaild.message import addresses, fields
 from pymaild.message.casemap import casemap
 from pymaild.message.folded import ADDRESSES, NAMES, sought
 from pymaild.message.text import searchable_body, searchable_header
+from pymaild.progress import counted
 from pymaild.search.fuzzy import Wanted
 from pymaild.search.words import Piece, is_one_word, pieces, whole_texts
 
@@ -244,7 +245,7 @@ class _Search:
     def _in_read_message(self, query: BodyContains | TextContains, some: Some) -> Some:
         texts = whole_texts if isinstance(query, TextContains) else searchable_body
         has = self._matcher(query.text)
-        return self.some([uid for uid in self.uids_of(some) if self._has(uid, has, texts)])
+        return self.some([uid for uid in counted(self.uids_of(some)) if self._has(uid, has, texts)])
 
     def _has(self, uid: int, has: Matcher, texts: Callable[[bytes], Iterable[str]]) -> bool:
         try:

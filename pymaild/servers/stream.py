@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import time
@@ -22,13 +23,14 @@ _DEFLATE_WINDOW, _DEFLATE_MEMORY = -12, 5
 class Stream:
     """Receives and sends for one connection. Every OSError means that the connection is lost."""
 
-    __slots__ = ("_deflater", "_inflater", "_timeouts", "sock")
+    __slots__ = ("_deflater", "_inflater", "_timeouts", "_waiting", "sock")
 
     def __init__(self, sock: socket.socket, timeouts: Timeouts) -> None:
         self.sock = sock
         self._timeouts = timeouts
         self._inflater: zlib._Decompress | None = None
         self._deflater: zlib._Compress | None = None
+        self._waiting: list[bytes] = []  # pieces to be sent together
         sock.settimeout(timeouts.moment)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send() gathers, Nagle's delay would only hurt
@@ -73,18 +75,31 @@ class Stream:
 
     def send(self, pieces: Iterable[bytes]) -> int:
         """Send all pieces, small ones together; no more than one piece and BLOCK octets are held. Octets sent, in clear."""
-        waiting: list[bytes] = []
+        self._waiting = []
         size = total = 0
         for piece in pieces:
-            waiting.append(piece)
+            self._waiting.append(piece)
             size += len(piece)
+            total += len(piece)
             if size >= BLOCK:
-                self._write(b"".join(waiting))
-                total += size
-                waiting, size = [], 0
-        if total + size:
-            self._write(b"".join(waiting), last=True)
-        return total + size
+                self._flush()
+                size = 0
+        if total:
+            self._flush(last=True)
+        return total
+
+    def send_now(self, data: bytes) -> None:
+        """Send this while the next piece of send() is being made, after those that wait; not to a slow peer."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLOUT)
+        if not poll.poll(0):
+            return
+        self._waiting.append(data)
+        self._flush(last=True)
+
+    def _flush(self, last: bool = False) -> None:
+        data, self._waiting = b"".join(self._waiting), []
+        self._write(data, last)
 
     def _write(self, data: bytes, last: bool = False) -> None:
         if self._deflater:

@@ -16,8 +16,9 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pymaild.dialogue import Output, Session, Sink, Then
 
@@ -70,8 +71,14 @@ class Traced:
     def __setattr__(self, name: str, value: object) -> None:
         if name == "on_change":
             setattr(self._session, name, value)
+        elif name == "on_progress":
+            setattr(self._session, name, partial(self._progress, cast("Callable[[bytes], object]", value)))
         else:
             object.__setattr__(self, name, value)
+
+    def _progress(self, say: Callable[[bytes], object], line: bytes) -> None:
+        self._tell("S", line.removesuffix(_CRLF))
+        say(line)
 
     @property
     def line_limit(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -206,9 +207,15 @@ class Connection:
         return then is Then.IDLE or (then is Then.COMMAND and self._listens and self.session.listening)  # type: ignore[attr-defined]
 
     def listen_for_changes(self) -> None:
-        """Have the session say, from any thread, when its mailbox changed (imap.Session.on_change)."""
+        """Have the session say, from any thread, when its mailbox changed, and in this one how far a command is."""
         self._listens = True
         self.session.on_change = lambda: self._manner.parking.wake(self)  # type: ignore[attr-defined]
+        self.session.on_progress = self._say_now  # type: ignore[attr-defined]
+
+    def _say_now(self, line: bytes) -> None:
+        """A peer that is gone is noticed when the answer goes out."""
+        with suppress(OSError):
+            self.stream.send_now(line)
 
     def stop(self) -> None:
         """Say farewell as soon as the command under way is done; a parked connection is sent on by its parking lot."""

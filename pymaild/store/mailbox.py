@@ -27,6 +27,7 @@ from pymaild.mailstore import (
     Table,
     Upload,
 )
+from pymaild.progress import counted
 from pymaild.store import delivery, files, find, fulltext, index, names, rows, scan, tables, transfer
 from pymaild.store.engine import Engine
 from pymaild.store.find import RowKey
@@ -182,7 +183,7 @@ class OpenMailbox:
     def columns(self, uids: Sequence[int], wanted: Sequence[Column]) -> Iterator[tuple[int, tuple[bytes, ...]]]:
         """What the index holds of each message, rendered first where it was not yet."""
         ordered = sorted(set(uids))
-        for start in range(0, len(ordered), _BATCH):
+        for start in counted(range(0, len(ordered), _BATCH)):
             some = ordered[start : start + _BATCH]
             found = self._columns(some, wanted)
             missing = [uid for uid in some if uid not in found]
@@ -205,7 +206,7 @@ class OpenMailbox:
         """Make and keep the Columns of messages that have none; how many could be made."""
         made, digests = {}, {}
         unknown = {uid for uid, digest in self._ask(lambda db, box: rows.digests(db, box, uids)).items() if digest is None}
-        for uid, message in zip(uids, self.messages(uids), strict=True):
+        for uid, message in zip(counted(uids), self.messages(uids), strict=True):
             if message is None:
                 continue
             made[uid] = self._describe(message)

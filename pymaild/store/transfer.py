@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pymaild.mailstore import Flag, FlagChange, MessageGone, Row
+from pymaild.progress import counted
 from pymaild.store import files, rows
 from pymaild.store.index import RENDERED, SOUGHT, Box
 from pymaild.store.rows import File
@@ -122,7 +123,7 @@ def _carry(tx: Transaction, source: Box, target: Box, found: list[File], moving:
     else:
         tx.together(target, len(found))
     put, carried = tx.rename if moving else tx.link, []
-    for row in found:
+    for row in counted(found):
         _, unique, size, flags, keywords, others, *_ = row
         new = tx.take_uid(target)
         name = f"{now}.{tx.engine.uniques.token()}.{target.mailbox_id}.{unique.rpartition('.')[2]}"
