@@ -126,7 +126,7 @@ def uids(db: sqlite3.Connection, box: Box, engine: Engine) -> array[int]:
             return remembered[3]
         found = _brought_up(db, box, remembered)
     else:
-        found = _uids_from(db, box, 0)
+        found = _gapless(db, box) or _uids_from(db, box, 0)
     if len(engine.uids) > 1000:
         engine.uids.clear()
     engine.uids[box.mailbox_id] = (box.id, box.modseq, box.uidnext, found)
@@ -141,6 +141,15 @@ def _brought_up(db: sqlite3.Connection, box: Box, remembered: tuple[int, int, in
     kept = array("I", [uid for uid in old if uid not in gone]) if gone else old
     new = _uids_from(db, box, uidnext)
     return kept + new if new else kept
+
+
+def _gapless(db: sqlite3.Connection, box: Box) -> array[int] | None:
+    """Where as many messages are there as uids, from the first to the last, none has to be read."""
+    sql = "SELECT (SELECT min(key) FROM message WHERE key >= ?), (SELECT max(key) FROM message WHERE key <= ?)"
+    first, last = db.execute(sql, (box.first_key, box.last_key)).fetchone()
+    if not box.messages or last - first + 1 != box.messages:
+        return None
+    return array("I", range(first - box.first_key, last - box.first_key + 1))
 
 
 def _uids_from(db: sqlite3.Connection, box: Box, first: int) -> array[int]:
