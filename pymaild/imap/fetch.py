@@ -255,6 +255,8 @@ def responses(view: View, uids: Sequence[int], items: Items, peek: bool = False)
 def _answer(view: View, uids: Sequence[int], items: Items, seen: set[int], unseen: Items) -> Responses:
     """One batch; of the messages that are in `seen` the items are told, of the others those of `unseen`."""
     table = view.mailbox.table(uids, items.wants)
+    if FLAGS in items.items:
+        yield from view.announce(keywords for _, keywords in table.labels.values())
     digests = view.mailbox.digests(uids) if any(item.digest for item in items.items) else {}
     batch = Batch(view, table, digests)
     columns = [item.cells(batch) for item in items.items]

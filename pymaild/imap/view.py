@@ -264,10 +264,13 @@ class View:
         self.uids = stored if stored == uids else uids
 
     def new_keywords(self, rows: Iterable[Row]) -> Iterator[bytes]:
-        """A keyword the client has not heard of is announced before it is used. §7.2.6."""
-        if frozenset[str]().union(*{row.keywords for row in rows}) <= set(self.keywords):
-            return
-        yield from self.flags_responses(self.mailbox.state())
+        """Keywords the client has not heard of are announced before they are used. §7.2.6."""
+        yield from self.announce({row.keywords for row in rows})
+
+    def announce(self, used: Iterable[frozenset[str]]) -> Iterator[bytes]:
+        """If it has not heard of all of these."""
+        if not frozenset[str]().union(*used) <= set(self.keywords):
+            yield from self.flags_responses(self.mailbox.state())
 
     def _new_rights(self) -> Iterator[bytes]:
         """The owner of the mailbox gave or took rights. RFC 4314 §5.1.1."""
