@@ -62,6 +62,7 @@ class Notifier:
         self._own: dict[str, set[int]] = {}  # what this client did itself: names, with uids of messages it brought
         self._end = session.backend.feed.subscribe_account(session.store.address, self._hear)
         self._told: dict[str, Told] = {}  # by mailbox id, of those that are watched
+        self._denied: set[str] = set()  # names of those that would be, if they could be read
         self._noted = Noted(session)
         try:
             self._infos = self._listing()
@@ -105,6 +106,11 @@ class Notifier:
                 flags = ("HIGHESTMODSEQ",) if Event.FLAG_CHANGE in self._events(info) else ()
                 yield self._status(name, told, (*OF_ALL, *flags))
 
+    def denied(self) -> Iterator[bytes]:
+        """LIST of every mailbox that cannot be watched, because the client may see it, but not read it. §3.1."""
+        for name in sorted(self._denied):
+            yield self._list(tree.Change(self._infos[name], frozenset()), (b"\\NoAccess",))
+
     def news(self) -> Iterator[bytes]:
         """What changed since the last time."""
         names = list(self._names())
@@ -136,21 +142,28 @@ class Notifier:
         """The mailbox as it is now; nothing if it went away, or may not be read."""
         try:
             mailbox = self._session.store.open(name)
-            return mailbox, mailbox.state()
-        except (NoSuchMailbox, AccessDenied):
+            state = mailbox.state()
+        except (NoSuchMailbox, AccessDenied) as error:
+            if isinstance(error, AccessDenied):
+                self._denied.add(name)
             return None
+        self._denied.discard(name)
+        return mailbox, state
 
     def _messages(self, name: str) -> Iterator[bytes]:
         """STATUS, if messages came, went or changed. §5.1 to §5.3."""
         info = self._infos.get(name)
         if info is None or self._is_selected(info.mailbox_id):
             return
-        events, before = self._events(info), self._told.get(info.mailbox_id)
-        found = self._state(name) if before is not None and events & OF_MESSAGES else None
-        if found is None or before is None:
+        events, before, denied = self._events(info), self._told.get(info.mailbox_id), name in self._denied
+        found = self._state(name) if (before is not None or denied) and events & OF_MESSAGES else None
+        if found is None:
             return
         mailbox, state = found
         self._told[info.mailbox_id] = after = Told.of(state)
+        if before is None:
+            yield from self._granted(name, after)
+            return
         items = self._items(events, before, after)
         if items and not self._is_own(mailbox, before):
             yield self._status(name, after, items)
@@ -229,21 +242,28 @@ class Notifier:
                 wanted |= self._wishes.events(Place(change.old_name, change.was_subscribed))
             if wanted & change.events and not self._is_own_name(change):
                 yield self._list(change)
-        known = {info.mailbox_id for info in old.values()}
+        known, denied = {info.mailbox_id for info in old.values()}, set(self._denied)
         for name, told in self._watch().items():
             another = name in old and old[name].selectable
-            if self._infos[name].mailbox_id not in known and (another or told.uidnext > 1):
+            if name in denied:
+                yield from self._granted(name, told)
+            elif self._infos[name].mailbox_id not in known and (another or told.uidnext > 1):
                 yield self._status(name, told, (*OF_ALL, *self._modseq()))
+
+    def _granted(self, name: str, told: Told) -> Iterator[bytes]:
+        """A mailbox may be read now: LIST without \\NoAccess, and where it stands. §5.9."""
+        yield self._list(tree.Change(self._infos[name], frozenset()))
+        yield self._status(name, told, (*OF_ALL, *self._modseq()))
 
     def _is_own_name(self, change: tree.Change) -> bool:
         """Whether this client did it, or did something below or above that name."""
         name = change.info.name + DELIMITER
         return any(name.startswith(own + DELIMITER) or (own + DELIMITER).startswith(name) for own in self._own)
 
-    def _list(self, change: tree.Change) -> bytes:
+    def _list(self, change: tree.Change, more: Iterable[bytes] = ()) -> bytes:
         """As LIST-EXTENDED says it. RFC 5258 §3."""
         info = change.info
-        words = [] if info.selectable else [b"\\NonExistent"]
+        words = [*more] if info.selectable else [b"\\NonExistent"]
         words += [b"\\Subscribed"] if info.subscribed else []
         words.append(b"\\HasChildren" if info.has_children else b"\\HasNoChildren")
         words += [b"\\" + info.special_use.value.encode("ascii")] if info.special_use else []
@@ -257,6 +277,7 @@ class Notifier:
         most = self._session.limits.notify_mailboxes
         if len(watched) > most:
             raise No(f"There are too many mailboxes to watch: at most {most}. Name those that matter most", OVERFLOW)
+        self._denied &= watched.keys()
         ids = {info.mailbox_id for info in watched.values()}
         self._watch_metadata()
         self._told = {mailbox_id: told for mailbox_id, told in self._told.items() if mailbox_id in ids}

@@ -59,6 +59,7 @@ def _begin(session: Session, notifier: Notifier, found: Wishes, earlier: list[by
         view.wanted = replace(EVERYTHING, with_uids=True, arrivals=wanted.arrivals)
         view.mailbox.refresh()
         yield from view.sync(expunges=True)
+    yield from notifier.denied()
     if found.status:
         yield from notifier.statuses()
     session.want(wanted)

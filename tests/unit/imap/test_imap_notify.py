@@ -210,3 +210,10 @@ def test_a_thousand_changes_of_one_mailbox_are_one_status(world: World) -> None:
     for _ in range(20):
         sent.append(MESSAGE)
     assert line.news() == b'* STATUS "Sent" (MESSAGES 20 UIDNEXT 21 UNSEEN 20)\r\n'
+
+
+def test_the_selected_mailbox_is_removed_between_two_commands(world: World) -> None:
+    line = Line(world, b"SELECT Sent", b"NOTIFY SET " + ALL)
+    world.store.delete("Sent")
+    assert b"* BYE The selected mailbox was deleted by another session\r\n" in line.news()
+    assert line.pump.then is Then.CLOSE
