@@ -47,6 +47,9 @@ class Directory(Protocol):
     def resolve(self, address: Address) -> list[str]:
         """The accounts an address stands for: itself, plus-addressing, aliases, catch-all. Raises NoSuchUser."""
 
+    def elsewhere(self, address: Address) -> list[Address]:
+        """The addresses of other servers that it stands for."""
+
     def may_send_as(self, account: str, address: Address) -> bool:
         """Whether it is an address of this account."""
 
@@ -62,6 +65,12 @@ class Outgoing(Protocol):
 
     def take(self, envelope: Envelope, routes: Sequence[tuple[Recipient, str]], message: BinaryIO, order: Order) -> None:
         """Into the queue; durable on return. Raises MailError."""
+
+    def rewritten(self, sender: Address, domain: str) -> Address:
+        """The sender's address as one of ours, for mail that is forwarded (SRS)."""
+
+    def restored(self, address: Address) -> Address | None:
+        """Whose address was rewritten; None: it is no rewritten one."""
 
 
 Stores = Callable[[str], AccountStore]
@@ -86,10 +95,15 @@ class Delivery:
         self.has_room = has_room  # whether the disk takes another message of the largest size
         self.outgoing = outgoing  # None: nothing leaves, nothing is tried again
 
-    def accept_recipient(self, address: Address) -> None:
-        """Refuse at RCPT what could only bounce later: unknown users, full mailboxes. RFC 5321 §3.3, §3.6.2."""
+    def accept_recipient(self, address: Address, is_report: bool = False) -> None:
+        """Refuse at RCPT what could only bounce later: unknown users, full mailboxes. RFC 5321 §3.3, §3.6.2.
+
+        Reports for somebody whose mail was forwarded here come to a rewritten address, and go on to the right one.
+        """
         if address.domain and not self.directory.is_local(address.domain):
             raise NoRelay
+        if is_report and self._restored(address):
+            return
         errors = [error for account in self._accounts(address) if (error := self._no_room(account))]
         if errors:
             raise errors[0]
@@ -120,7 +134,7 @@ class Delivery:
         outcomes = []
         for recipient in envelope.recipients:
             try:
-                accounts = self._accounts(recipient.address)
+                accounts, elsewhere = self._reached(envelope, recipient.address)
             except MailError as error:  # gone since RCPT; the others get theirs
                 outcomes.append(Outcome(recipient, error))
                 continue
@@ -128,8 +142,36 @@ class Delivery:
                 if account not in done:
                     done[account] = self._deliver_to(account, recipient, envelope, message, at)
             failure = next((done[account] for account in accounts if done[account]), None)
+            if elsewhere and failure is None:
+                failure = self._forward(envelope, recipient, elsewhere, message, len(outcomes))
             outcomes.append(Outcome(recipient, failure))
         return outcomes
+
+    def _reached(self, envelope: Envelope, address: Address) -> tuple[list[str], list[Address]]:
+        """The accounts, and the addresses of other servers."""
+        restored = self._restored(address) if envelope.reverse_path is None else None
+        if restored:
+            return [], [restored]
+        return self._accounts(address), self.directory.elsewhere(address)
+
+    def _restored(self, address: Address) -> Address | None:
+        return self.outgoing.restored(address) if self.outgoing and "=" in address.local_part else None
+
+    def _forward(
+        self, envelope: Envelope, recipient: Recipient, to: Sequence[Address], message: BinaryIO, number: int
+    ) -> MailError | None:
+        """On to other servers, from a sender of ours; a message that was here before goes no further."""
+        header = trace.header_block(message, MAX_HEADER) or b""
+        if trace.was_delivered_to(header, str(recipient.address)):
+            return MailError("5.4.6", "The message was forwarded to this address before: it goes in a circle")
+        if self.outgoing is None:
+            return NoRelay()
+        sender = envelope.reverse_path
+        if sender and not self.directory.is_local(sender.domain):
+            sender = self.outgoing.rewritten(sender, recipient.address.domain or self.hostname)
+        onward = replace(envelope, reverse_path=sender, message_id=f"{envelope.message_id}-{number}", hold_until=0.0)
+        recipients = [Recipient(address, recipient.notify, recipient.orcpt) for address in to]
+        return self.queue(onward, recipients, message, forwarded=str(recipient.address))
 
     def deliver_or_queue(self, envelope: Envelope, message: BinaryIO) -> list[Outcome]:
         """As deliver(); but whom it could not reach just now is tried again, if somebody else has the message already.
@@ -145,13 +187,18 @@ class Delivery:
         return [Outcome(o.recipient, error) if o.recipient in later else o for o in outcomes]
 
     def queue(
-        self, envelope: Envelope, recipients: Sequence[Recipient], message: BinaryIO, account: str = ""
+        self,
+        envelope: Envelope,
+        recipients: Sequence[Recipient],
+        message: BinaryIO,
+        account: str = "",
+        forwarded: str = "",
     ) -> MailError | None:
         """Put it into the queue for these recipients, each with its route; why not, if it could not be done."""
         if self.outgoing is None:
             return NoRelay()
         routes = [(recipient, self._route(recipient.address)) for recipient in recipients]
-        order = Order(account, envelope.hold_until, require_tls=envelope.require_tls)
+        order = Order(account, envelope.hold_until, require_tls=envelope.require_tls, forwarded=forwarded)
         message.seek(0)
         try:
             self.outgoing.take(envelope, routes, message, order)
@@ -217,7 +264,7 @@ class Reception:
 
     def recipient(self, envelope: Envelope, address: Address) -> None:
         """Only people who live here, and only while they have room."""
-        self.delivery.accept_recipient(address)
+        self.delivery.accept_recipient(address, is_report=envelope.reverse_path is None)
 
     def message(self, envelope: Envelope, message: BinaryIO) -> list[Outcome]:
         """The message is complete: refuse a loop, then deliver."""

@@ -54,9 +54,15 @@ class Directory:
     def resolve(self, address: Address) -> list[str]:
         plain = f"{address.local_part}@{address.domain}"
         account = self.aliases.get(plain.lower(), plain.lower())
+        if self.elsewhere(address):
+            return []
         if account not in self.accounts:
             raise NoSuchUser
         return [account]
+
+    def elsewhere(self, address: Address) -> list[Address]:
+        away = f"{address.local_part}@{address.domain}" == "away@example.org"
+        return [Address("ann", "elsewhere.example")] if away else []
 
     def may_send_as(self, account: str, address: Address) -> bool:
         try:
@@ -97,14 +103,24 @@ class Outgoing:
     def __init__(self, says: str) -> None:
         self.says = says
         self.taken: list[tuple[list[tuple[str, str]], Order, bytes]] = []
+        self.senders: list[Address | None] = []
 
     def recipient(self, envelope: Envelope, address: Address) -> None:
         if self.says.startswith("rcpt "):
             raise MailError(self.says.removeprefix("rcpt "), "The account may not write there now", 450)
 
+    def rewritten(self, sender: Address, domain: str) -> Address:
+        return Address(f"SRS0=x=y={sender.domain}={sender.local_part}", domain)
+
+    def restored(self, address: Address) -> Address | None:
+        head, _, rest = address.local_part.partition("=x=y=")
+        domain, _, local_part = rest.partition("=")
+        return Address(local_part, domain) if head == "SRS0" else None
+
     def take(self, envelope: Envelope, routes: Sequence[tuple[Recipient, str]], message: BinaryIO, order: Order) -> None:
         if self.says not in ("", "on"):
             raise MailError(self.says, "The queue cannot take it")
+        self.senders.append(envelope.reverse_path)
         self.taken.append(([(str(r.address), route) for r, route in routes], order, message.read()))
 
 

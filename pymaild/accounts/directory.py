@@ -134,24 +134,44 @@ class Directory:
         return name in self._domains or name == self.hostname
 
     def resolve(self, address: Address) -> list[str]:
-        """The accounts an address stands for, each once. Raises NoSuchUser, or 5.2.4 where an alias gets out of hand."""
+        """The accounts an address stands for, each once; none if all it stands for is elsewhere.
+
+        Raises NoSuchUser, or 5.2.4 where an alias gets out of hand.
+        """
+        accounts, elsewhere = self._reached(address)
+        if not accounts and not elsewhere:
+            raise NoSuchUser
+        return accounts
+
+    def elsewhere(self, address: Address) -> list[Address]:
+        """The addresses of other servers that it stands for, too. Raises 5.2.4."""
+        found = []
+        for name in self._reached(address)[1]:
+            local_part, _, domain = name.rpartition("@")
+            found.append(Address(local_part, domain))
+        return found
+
+    def _reached(self, address: Address) -> tuple[list[str], list[str]]:
+        """Accounts, and names of domains that are not ours."""
         self._refresh()
         accounts: dict[str, None] = {}
+        elsewhere: dict[str, None] = {}
         waiting, seen = [key_of(address)], set[str]()
         while waiting:
             name = waiting.pop()
             if name in seen:  # two ways to one name, or a cycle
                 continue
             seen.add(name)
+            if len(seen) > 1 and not self.is_local(name.rpartition("@")[2]):
+                elsewhere[name] = None
+                continue
             account, targets = self._step(name)
             if account:
                 accounts[account] = None
             if len(accounts) > MAX_MEMBERS or len(seen) > MAX_STEPS:
                 raise MailError("5.2.4", "The address stands for too many others")  # RFC 3463 X.2.4
             waiting += reversed(targets)
-        if not accounts:
-            raise NoSuchUser
-        return list(accounts)
+        return list(accounts), list(elsewhere)
 
     def may_send_as(self, account: str, address: Address) -> bool:
         """Whether the account or an alias that names it stands behind the address, "+detail" and catch-all included.
@@ -389,15 +409,16 @@ class Directory:
         return [Alias(alias, tuple(targets)) for alias, targets in found.items()]
 
     def add_alias(self, alias: str, targets: Iterable[str]) -> Alias:
-        """Let an address, or "@domain" for all that is not there otherwise, stand for others (too)."""
+        """Let an address, or "@domain" for all that is not there otherwise, stand for others (too), also elsewhere.
+
+        A catch-all stands for people here only: it would send every guess of a spammer on.
+        """
         key = alias_key(alias)
         keys = [address_key(target) for target in targets]
         with self._change() as connection:
             self._need_domain(connection, key)
             for target in keys:
-                self._need_domain(connection, target)
-                if not self._reaches_somebody(connection, target):
-                    raise DirectoryError(f"{shown(target)} is neither an account nor an alias; make it first")
+                self._need_target(connection, key, target)
                 _inserted(connection, "aliases (alias, target, created)", key, target, int(time.time()))
         return next(found for found in self.aliases() if found.address == key)
 
@@ -411,6 +432,14 @@ class Directory:
                     raise DirectoryError(f"{shown(key)} does not stand for {shown(target)}; see pymaild alias list")
             if not keys and not connection.execute("DELETE FROM aliases WHERE alias = ?", (key,)).rowcount:
                 raise DirectoryError(f"there is no alias {shown(key)}; see pymaild alias list")
+
+    def _need_target(self, connection: Connection, alias: str, target: str) -> None:
+        domain = target.rpartition("@")[2]
+        if connection.execute("SELECT 1 FROM domains WHERE name = ?", (domain,)).fetchone():
+            if not self._reaches_somebody(connection, target):
+                raise DirectoryError(f"{shown(target)} is neither an account nor an alias; make it first")
+        elif alias.startswith("@"):
+            raise DirectoryError(f"a catch-all stands for people here only, and {shown_domain(domain)} is elsewhere")
 
     @staticmethod
     def _reaches_somebody(connection: Connection, target: str) -> bool:

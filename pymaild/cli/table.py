@@ -229,10 +229,16 @@ COMMANDS: tuple[Command, ...] = (
         "let an address stand for others",
         (
             arg("alias", metavar="ALIAS", help="such as team@example.org; @example.org: every address not there otherwise"),
-            arg("targets", metavar="TARGET", nargs="+", help="accounts or aliases of this server"),
+            arg(
+                "targets",
+                metavar="TARGET",
+                nargs="+",
+                help="accounts or aliases of this server, or addresses elsewhere: mail is forwarded there",
+            ),
         ),
         examples=(
             "pymaild alias add team@example.org ann@example.org bob@example.org",
+            "pymaild alias add ann.b@example.org ann@example.org ann.b@example.com     # a copy goes on",
             "pymaild alias add @example.org ann@example.org     # a catch-all",
         ),
     ),

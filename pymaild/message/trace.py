@@ -30,6 +30,12 @@ def delivered_to(address: str) -> bytes:
     return f"Delivered-To: {_one_line(address)}\r\n".encode("utf-8", "replace")
 
 
+def was_delivered_to(header: bytes, address: str) -> bool:
+    """Whether a copy of the message has been at this address before. RFC 9228 §4."""
+    wanted = address.lower().encode("utf-8", "replace")
+    return any(body.strip().lower() == wanted for body in fields.bodies(header, "delivered-to"))
+
+
 def received(envelope: Envelope, hostname: str, at: float, recipient: Address | None) -> bytes:
     """What this host adds on top. RFC 5321 §4.4, RFC 3848, RFC 6531 §4.3.
 

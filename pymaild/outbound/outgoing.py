@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from pymaild.outbound.bell import LOOK, Bell
 from pymaild.outbound.job import LOCAL, Order
 from pymaild.outbound.queue import Queue, Routed
 from pymaild.outbound.sign import Keys
+from pymaild.outbound.srs import Srs, secret_of
 from pymaild.status import MailError
 
 MAX_HEADER = 1 << 24
@@ -89,13 +91,28 @@ class Outgoing:
             if new and used.strangers + new > allowed.strangers:
                 raise TooMuch(f"mail to {used.strangers} people it had never written to before")
 
+    # ---- mail that is forwarded
+
+    @cached_property
+    def _srs(self) -> Srs:
+        return Srs(secret_of(self._folder.parent), self._clock)
+
+    def rewritten(self, sender: Address, domain: str) -> Address:
+        """The sender's address as one of `domain`."""
+        return self._srs.forward(sender, domain)
+
+    def restored(self, address: Address) -> Address | None:
+        """Whose address was rewritten; None: it is no rewritten one."""
+        return self._srs.reverse(address)
+
     # ---- put it in
 
     def take(self, envelope: Envelope, routes: Routed, message: BinaryIO, order: Order) -> None:
         """Into the queue, durable on return. Mail of our own people is signed. Raises MailError."""
         now = self._clock()
         only = routes[0][0].address if len(routes) == 1 else None
-        top = trace.received(envelope, self.hostname, now, only)
+        top = trace.delivered_to(order.forwarded) if order.forwarded else b""
+        top += trace.received(envelope, self.hostname, now, only)
         if order.account and any(route != LOCAL for _, route in routes):
             top += self._signatures(message, now)
         message.seek(0)

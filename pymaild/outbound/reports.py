@@ -57,7 +57,7 @@ class Reports:
     def _tell(self, job: Job, pairs: Pairs, action: Action, until: float = 0.0) -> None:
         if not pairs:
             return
-        if job.reverse_path is None or not self.post.is_here(job.reverse_path):
+        if job.reverse_path is None or not job.account or not self.post.is_here(job.reverse_path):
             self._untold(job, pairs, action)
             return
         fates = [_fate(addressee, result, action, until) for addressee, result in pairs]

@@ -10,6 +10,7 @@ import pytest
 from pymaild.envelope import Address, Client, Envelope, Outcome, Recipient, Role
 from pymaild.flow import LocalCourier, Reception, Submission
 from pymaild.outbound.job import LOCAL, Addressee, Job, Kind
+from pymaild.status import NoSuchUser
 from tests.smtp_world import NOW, World
 
 MESSAGE = b"From: ann@example.org\r\nDate: Mon, 21 Sep 2026 13:00:00 +0000\r\nMessage-ID: <1@x>\r\nBcc: x@y\r\n\r\nhi\r\n"
@@ -114,3 +115,52 @@ def test_the_local_courier_delivers_and_says_what_came_of_it(tmp_path: Path) -> 
     assert [result.kind for result in results] == [Kind.SENT, Kind.DEFERRED, Kind.FAILED, Kind.FAILED]
     assert [result.status for result in results] == ["2.1.5", "4.2.2", "5.2.2", "5.1.1"]
     assert there.messages == {"ann": [MESSAGE]} and events(there) == ["delivered"]
+
+
+def forward(
+    there: World, to: str = "away@example.org", sender: str = "sue@example.net", message: bytes = MESSAGE
+) -> Outcome:
+    reverse_path = Address(*sender.split("@")) if sender else None
+    client = Client("s1", "192.0.2.1", role=Role.MX)
+    made = Envelope(client, reverse_path, [Recipient(Address(*to.split("@")))], message_id="m1")
+    policy = Reception(there.delivery)
+    policy.recipient(made, made.recipients[0].address)
+    return policy.message(made, io.BytesIO(message))[0]
+
+
+def test_an_alias_elsewhere_forwards_with_a_sender_of_ours() -> None:
+    there = world(Role.MX, queue="on")
+    assert forward(there).error is None
+    assert queued(there) == [("ann@elsewhere.example", "elsewhere.example")] and there.outgoing is not None
+    assert there.outgoing.senders == [Address("SRS0=x=y=example.net=sue", "example.org")]
+    (_, order, message) = there.outgoing.taken[0]
+    assert (order.account, order.forwarded) == ("", "away@example.org") and message == MESSAGE
+
+
+def test_a_sender_of_ours_and_nobody_stay_who_they_are() -> None:
+    there = world(Role.MX, queue="on")
+    forward(there, sender="ann@example.org")
+    forward(there, sender="")
+    assert there.outgoing is not None and there.outgoing.senders == [Address("ann", "example.org"), None]
+
+
+def test_what_was_forwarded_before_goes_no_further() -> None:
+    there = world(Role.MX, queue="on")
+    outcome = forward(there, message=b"Delivered-To: away@example.org\r\n" + MESSAGE)
+    assert outcome.error is not None and outcome.error.status == "5.4.6" and not queued(there)
+
+
+def test_a_report_comes_back_to_whoever_sent_it_first() -> None:
+    there = world(Role.MX, queue="on")
+    forward(there, to="SRS0=x=y=example.net=sue@example.org", sender="")
+    assert queued(there) == [("sue@example.net", "example.net")]
+
+
+def test_a_rewritten_address_takes_reports_alone() -> None:
+    with pytest.raises(NoSuchUser):
+        forward(world(Role.MX, queue="on"), to="SRS0=x=y=example.net=sue@example.org", sender="tim@example.net")
+
+
+def test_without_a_queue_nothing_is_forwarded() -> None:
+    outcome = forward(world(Role.MX))
+    assert outcome.error is not None and outcome.error.status == "5.7.1"

@@ -219,7 +219,7 @@ def test_listings(directory: Directory) -> None:
         (lambda d: d.set_password("new@example.org", "x"), "there is no account new@example.org"),
         (lambda d: d.remove_account("new@example.org"), "there is no account"),
         (lambda d: d.add_alias("x@example.org", ["nobody@example.org"]), "is neither an account nor an alias"),
-        (lambda d: d.add_alias("x@example.org", ["ann@example.com"]), "example.com is not a domain of this server"),
+        (lambda d: d.add_alias("@example.org", ["ann@example.com"]), "a catch-all stands for people here only"),
         (lambda d: d.add_alias("@example.com", ["ann@example.org"]), "example.com is not a domain of this server"),
         (lambda d: d.remove_alias("x@example.org"), "there is no alias x@example.org"),
         (
@@ -305,3 +305,16 @@ def test_hidden_capabilities_are_remembered_until_they_change(directory: Directo
     assert directory.hidden_from("nobody@example.org") == ()
     directory.set_hidden("ann@example.org", [])
     assert directory.hidden_from("ann@example.org") == ()
+
+
+def test_an_alias_may_lead_elsewhere_too(directory: Directory) -> None:
+    directory.add_alias("x@example.org", ["ann@example.org", "ann@example.com", "Ann@Elsewhere.example"])
+    directory.add_alias("y@example.org", ["x@example.org"])
+    directory.add_alias("z@example.org", ["bob@example.com"])
+    for name in ("x", "y"):
+        address = Address(name, "example.org")
+        assert directory.resolve(address) == ["ann@example.org"]
+        assert set(map(str, directory.elsewhere(address))) == {"ann@example.com", "ann@elsewhere.example"}
+    assert directory.resolve(Address("z", "example.org")) == []
+    assert directory.elsewhere(Address("ann", "example.org")) == []
+    assert not directory.may_send_as("ann@example.org", Address("z", "example.org"))
