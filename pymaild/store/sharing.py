@@ -154,9 +154,11 @@ class GuestStore:
 
     def mailboxes(self) -> list[MailboxInfo]:
         """Our own, and then those of others that we may see."""
-        own = self._own.mailboxes()
+        own, shared = self._own.mailboxes(), self._others()
+        if not shared:
+            return own
         there = {info.name: at for at, info in enumerate(own)}
-        others = {info.name: info for info in self._others() if info.name not in there}
+        others = {info.name: info for info in shared if info.name not in there}
         for level in sorted({level for name in others for level in names.parents(name)}):
             if level in there:
                 own[there[level]] = replace(own[there[level]], has_children=True)
@@ -168,9 +170,10 @@ class GuestStore:
 
     def _others(self) -> list[MailboxInfo]:
         """Mailboxes of others with the right to see them. What they use them for is not what we do."""
-        subscribed = set(self.subscriptions())
+        owners = self._sharing.register.owners(self.address)
+        subscribed = set(self.subscriptions()) if owners else set()
         found = []
-        for owner in self._sharing.register.owners(self.address):
+        for owner in owners:
             for info, acl in self._sharing.account(owner).shared():
                 name = f"{OTHER_USERS}/{owner}/{info.name}"
                 if "l" in acl.rights_of(self.address):

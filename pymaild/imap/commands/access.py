@@ -6,6 +6,7 @@ The owner of a mailbox has every right, always. Others are named by the address 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pymaild.imap.session import Session
 
 OLD: Final = {"c": "kx", "d": "te"}  # RFC 4314 §2.1.1
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9.@_$+=~^&'|-]+\Z")
 KNOWING: Final = frozenset("lrikxa")  # who has one of these may ask for his rights. §4
 
 
@@ -28,6 +30,11 @@ def told(rights: str) -> bytes:
     """Rights as they are told: with the old letters wherever one of their members is there. §2.1.1."""
     old = "".join(letter for letter, members in OLD.items() if set(members) & set(rights))
     return (rights + old).encode("ascii") or b'""'
+
+
+def _identified(identifier: bytes) -> bytes:
+    """An identifier as a bare word where it can be one: there are clients that keep the quotes."""
+    return identifier if _PLAIN.match(identifier) else string(identifier)
 
 
 def my_rights(session: Session, name: str) -> bytes:
@@ -92,7 +99,7 @@ def get_acl(session: Session, request: Request) -> Answer:
     """Everybody's rights. §3.3, §3.6."""
     name = mailbox_argument(request.args)
     entries = session.store.acl(name)
-    pairs = b" ".join(b"%s %s" % (string(identifier.encode()), told(rights)) for identifier, rights in entries)
+    pairs = b" ".join(b"%s %s" % (_identified(identifier.encode()), told(rights)) for identifier, rights in entries)
     return Answer("Done", untagged=(b"* ACL %s %s\r\n" % (session.quoted(name), pairs),))
 
 
@@ -104,7 +111,7 @@ def list_rights(session: Session, request: Request) -> Answer:
     required = session.store.required_rights(name, identifier)
     rights = [told(required)]
     rights += [letter.encode("ascii") for letter in (*ALL_RIGHTS, *OLD)] if not required else []
-    line = b"* LISTRIGHTS %s %s %s\r\n" % (session.quoted(name), string(wire), b" ".join(rights))
+    line = b"* LISTRIGHTS %s %s %s\r\n" % (session.quoted(name), _identified(wire), b" ".join(rights))
     return Answer("Done", untagged=(line,))
 
 
