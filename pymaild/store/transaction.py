@@ -55,6 +55,7 @@ class Transaction:
         self._dead: dict[str, list[str]] = {}  # mailbox id -> names in its directory, removed after the commit
         self._dirty: set[str] = set()
         self._committed = self._soiled = self._journalled = False
+        self._came = False  # messages of which there is something to be made afterwards
         self._used: tuple[int, int] | None = None  # octets and messages of the account, with what came in here
 
     # ---- mailboxes
@@ -281,6 +282,7 @@ class Transaction:
 
     def count(self, box: Box, flags: int, size: int, sign: int = 1) -> None:
         """A message of these flags came (1) or went (-1)."""
+        self._came = self._came or sign > 0
         box.messages += sign
         box.size += sign * size
         box.unseen += 0 if flags & SEEN else sign
@@ -328,6 +330,7 @@ class Transaction:
         self.db.execute("COMMIT")
         self._committed = True
         self._undo.clear()
+        self.engine.unrendered = self.engine.unrendered or self._came
         if self._dead:
             self._bury()
         if self._soiled:

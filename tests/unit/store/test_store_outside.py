@@ -299,3 +299,13 @@ def test_two_processes_worth_of_stores(tmp_path: Path) -> None:
     assert truth(one) == truth(two)
     two.change_flags([1], FlagChange.ADD, int(Flag.DELETED))
     assert one.expunge() == [1] and list(two.uids()) == [2, 3]
+
+
+def test_what_others_delivered_is_rendered_afterwards_too(tmp_path: Path) -> None:
+    store = stores(tmp_path)
+    inbox = store(ANN).open("INBOX")
+    while store.catch_up():
+        pass
+    (root(tmp_path) / "new" / "1.x").write_bytes(b"Subject: x\n\nquicksilver\n")
+    inbox.refresh()
+    assert store.catch_up()
