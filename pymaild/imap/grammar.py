@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Final, TypeVar
 
 from pymaild.imap import names, sequences
-from pymaild.imap.errors import Bad
+from pymaild.imap.errors import Bad, No
 from pymaild.imap.input import Literal, Memory, Spool
 
 T = TypeVar("T")
@@ -234,7 +234,7 @@ class Parser:
             if found:
                 self.space(what)
             if len(found) >= limit:
-                raise Bad(f"Expected at most {limit} entries in a list")
+                raise No(f"There are too many entries in a list: at most {limit}", "LIMIT")
             found.append(item())
         return found
 

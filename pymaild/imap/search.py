@@ -80,7 +80,7 @@ class Program:
         """A key within another one, down to a depth that no person writes."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise Bad(f"Expected search keys nested at most {MAX_DEPTH} deep")
+            raise No(f"The search is nested too deeply: at most {MAX_DEPTH} levels", "LIMIT")
         query = read()
         self.depth -= 1
         return query
@@ -123,7 +123,7 @@ def _key(reading: Program) -> Query:
     args = reading.args
     reading.keys_left -= 1
     if reading.keys_left < 0:
-        raise No("The search has too many keys", "LIMIT")
+        raise No("The search has too many keys: ask in several searches", "LIMIT")
     if args.accept(b"("):
         query = reading.nested(lambda: _keys(reading))
         args.expect(b")", ") or a space and another search key")

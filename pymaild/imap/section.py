@@ -135,8 +135,10 @@ def _path(args: Parser) -> tuple[int, ...]:
     path: list[int] = []
     while args.peek().isdigit():
         number = args.number("a part number")
-        if not number or len(path) >= MAX_PATH:
-            raise Bad(f"Expected part numbers from 1, at most {MAX_PATH} of them")
+        if not number:
+            raise Bad("Expected part numbers from 1")
+        if len(path) >= MAX_PATH:
+            raise No(f"There are too many part numbers: at most {MAX_PATH}", "LIMIT")
         path.append(number)
         if not args.accept(b"."):
             break

@@ -6,9 +6,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from pymaild.imap.errors import Bad
+from pymaild.imap.errors import Bad, No
 
 MAX_NUMBER = 0xFFFFFFFF
+MAX_RANGES = 10_000
 Range = tuple[int, int]
 Ranges = tuple[Range, ...]  # as written; 0 stands for *
 SAVED: Ranges = ()  # $, what the last SEARCH RETURN (SAVE) found. RFC 5182 §2.2
@@ -26,7 +27,9 @@ def number(digits: bytes) -> int:
 
 def parse(text: bytes) -> Ranges:
     """The ranges as they are written."""
-    ranges = []
+    ranges: list[Range] = []
+    if text.count(b",") >= MAX_RANGES:
+        raise No(f"The message set is too long: at most {MAX_RANGES} numbers and ranges", "LIMIT")
     for piece in text.split(b","):
         first, colon, last = piece.partition(b":")
         low = 0 if first == b"*" else number(first)

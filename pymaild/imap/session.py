@@ -63,7 +63,7 @@ class Backend(Protocol):
 class Session:
     """Implements pymaild.dialogue.Session for IMAP4rev1 and its extensions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a fact of its own
         self,
         hostname: str,
         backend: Backend,

@@ -11,7 +11,20 @@ import pytest
 
 from pymaild.servers.census import Census, TooManyConnections
 from pymaild.servers.limits import Caps
-from tests.wire.house import Daemon, Peer, house, smtp, until, write_config
+from tests.wire.house import ANN, PASSWORDS, Daemon, Peer, house, smtp, until, write_config
+
+
+def test_one_connection_too_many_of_an_account_is_told_so_and_a_lost_one_makes_room(tmp_path: Path) -> None:
+    login = f"a LOGIN {ANN} {PASSWORDS[ANN]}".encode()
+    with house(tmp_path, more="[limits]\nconnections_per_account = 2\n") as served:
+        port = served.port("imap")
+        with Peer(port) as one, Peer(port) as two:
+            assert one.imap(login).startswith(b"a OK")
+            with Peer(port) as lost:
+                assert lost.imap(login).startswith(b"a OK")
+                assert two.imap(login).startswith(b"a NO [LIMIT]")
+                assert two.imap(b"b NOOP").startswith(b"b OK")
+            until(lambda: two.imap(login).startswith(b"a OK"))
 
 
 def test_logins_of_an_account_are_counted_over_all_workers() -> None:

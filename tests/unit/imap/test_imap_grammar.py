@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymaild.imap.errors import Bad, Refusal
+from pymaild.imap.errors import Bad, No, Refusal
 from pymaild.imap.grammar import Parser
 from pymaild.imap.input import HUGE, Announced, Discard, Input, Memory, Spool, announced
 from tests.imap_world import spool
@@ -111,7 +111,7 @@ def test_numbers_are_bounded(digits: bytes) -> None:
 
 def test_lists_are_bounded() -> None:
     args = parser(b"(a b c)")
-    with pytest.raises(Bad, match="at most 2"):
+    with pytest.raises(No, match="at most 2"):
         args.items("a word", lambda: args.atom("a word"), limit=2)
 
 
