@@ -283,7 +283,7 @@ class Outbound:
         "", "PEM file of authorities that other servers' certificates may lead to, besides the system's.", optional_path
     )
     concurrency: int = option("20", "Connections to other servers at a time.", positive)
-    per_destination: int = option("5", "Of them, to one destination.", positive)
+    per_destination: int = option("10", "Of them, to one destination.", positive)
     give_up_after: float = option("5d", "When a message that cannot be sent goes back (RFC 5321 §4.5.4.1).", duration)
     tell_delay_after: float = option("4h", "When its author is told that it takes long.", duration)
     private_addresses: str = option(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import queue
 import random
 import threading
 import time
@@ -21,8 +20,9 @@ from typing import Protocol
 from pymaild.events import Event, Journal
 from pymaild.mailstore import OverQuota
 from pymaild.outbound.bell import LOOK, TRY_NOW, Bell
+from pymaild.outbound.hand import Hand
 from pymaild.outbound.job import Addressee, Courier, Job, Kind, Result
-from pymaild.outbound.queue import Lane, Queue
+from pymaild.outbound.queue import Queue
 from pymaild.outbound.schedule import Routes, next_try
 from pymaild.status import MailError
 
@@ -112,7 +112,7 @@ class Runner:
     def __init__(self, house: House, routes: Routes, patience: Patience | None = None) -> None:
         self.house, self.queue, self.bell = house, house.queue, house.bell
         self.routes, self.patience = routes, patience or Patience()
-        self._ready: queue.SimpleQueue[tuple[Lane, Job] | None] = queue.SimpleQueue()
+        self._hand = Hand(routes.per_route)
         self._lock = threading.Lock()  # over routes
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -161,8 +161,8 @@ class Runner:
             if TRY_NOW in heard:
                 with self._lock:
                     self.routes.forgive()
-        for _ in range(self.routes.total):
-            self._ready.put(None)
+        for job in self._hand.close():
+            self.queue.put_back(job)
 
     def _take_due(self) -> float:
         """Hand out what is due and has room; seconds until there may be more."""
@@ -177,7 +177,7 @@ class Runner:
             lane = by_route[job.route, job.account]
             with self._lock:
                 self.routes.started(lane)
-            self._ready.put((lane, job))
+            self._hand.put(lane, job)
         return _LONGEST_LOOK
 
     def _show_waiting(self) -> None:
@@ -191,16 +191,18 @@ class Runner:
     # ---- the carriers
 
     def _carry(self) -> None:
-        while (next_ := self._ready.get()) is not None:
-            lane, job = next_
+        while (taken := self._hand.take()) is not None:
+            lane, job = taken
             try:
                 self._attempt(job)
             except Exception as error:  # a message that makes our code fail must not stop the queue
                 self.house.failed(error)
                 self._park(job)
+            low = self._hand.ended(lane.route)
             with self._lock:
                 self.routes.ended(lane)
-            self.bell.ring(LOOK)
+            if low:
+                self.bell.ring(LOOK)
 
     def _park(self, job: Job) -> None:
         try:
@@ -236,6 +238,7 @@ class Runner:
                 self.routes.failed(job.route, self.house.clock())
             else:
                 self.routes.answered(job.route)
+                self.routes.carried(job.route, self.house.clock())
         return results
 
     def _given_up(self, job: Job, result: Result, now: float) -> Result:

@@ -32,20 +32,54 @@ class _Down:
     probing: bool = False
 
 
+MOST_READY = 200  # messages of a route taken ahead of their turn
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How many messages a route took within the last full second."""
+
+    second: int = 0
+    now: int = 0
+    last: int = 0
+
+    def count(self, second: int) -> None:
+        self.at(second)
+        self.now += 1
+
+    def at(self, second: int) -> int:
+        if second != self.second:
+            self.last = self.now if second == self.second + 1 else 0
+            self.second, self.now = second, 0
+        return max(self.last, self.now)
+
+
 @dataclass(slots=True)
 class Routes:
-    """How many messages are on their way on each route, and which routes are down."""
+    """How many messages are in hand for each route, and which routes are down."""
 
-    per_route: int  # at a time
+    per_route: int  # carried at a time
     total: int
     busy: Counter[str] = field(default_factory=Counter)
     accounts: Counter[str] = field(default_factory=Counter)
     _down: dict[str, _Down] = field(default_factory=dict)
+    _paces: dict[str, _Pace] = field(default_factory=dict)
 
     def started(self, lane: Lane) -> None:
         """A message was taken."""
         self.busy[lane.route] += 1
         self.accounts[lane.account] += 1
+
+    def carried(self, route: str, now: float) -> None:
+        """A server there has answered about one."""
+        if route not in self._paces and len(self._paces) > 1000:
+            self._paces.clear()
+        self._paces.setdefault(route, _Pace()).count(int(now))
+
+    def _ahead(self, route: str, now: float) -> int:
+        """How many may be ready besides those that are carried: what the route takes in a second."""
+        pace = self._paces.get(route)
+        return min(pace.at(int(now)), MOST_READY) if pace else 0
 
     def ended(self, lane: Lane) -> None:
         """It is out of hand again."""
@@ -86,8 +120,9 @@ class Routes:
         Turn by turn, one message each, those first who have least on their way: so neither a route with a hundred
         thousand messages nor an account that sends to everybody makes the others wait.
         """
-        free = self.total - self.busy.total()
-        room = {lane.route: self.per_route - self.busy[lane.route] for lane in lanes}
+        ahead = {lane.route: self._ahead(lane.route, now) for lane in lanes}
+        free = self.total + sum(ahead.values()) - self.busy.total()
+        room = {lane.route: self.per_route + ahead[lane.route] - self.busy[lane.route] for lane in lanes}
         due = [lane for lane in lanes if lane.next_try <= now]
         due.sort(key=lambda lane: (self.busy[lane.route], self.accounts[lane.account], lane.next_try))
         picked: Counter[Lane] = Counter()

@@ -287,3 +287,48 @@ def test_stopping_waits_for_what_is_under_way(tmp_path: Path) -> None:
     go_on.set()
     stopping.join(DEADLINE)
     assert not stopping.is_alive() and not place.queue.listing()
+
+
+def test_no_more_at_a_time_than_the_destination_is_given(tmp_path: Path) -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def carried() -> Result:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.001)  # long enough for others to be beside it
+        with lock:
+            now[0] -= 1
+        return SENT
+
+    place = Place(tmp_path, Carrier({"bob": carried}))
+    for count in range(60):
+        place.add(f"m{count}", "bob")
+    runner = place.runner(total=8, per_route=2)
+    runner.start()
+    until(lambda: not place.queue.listing())
+    runner.stop(5)
+    assert most[0] == 2
+
+
+def test_what_was_ready_and_not_begun_waits_again_after_a_stop(tmp_path: Path) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Result:
+        began.set()
+        assert go_on.wait(DEADLINE)
+        return SENT
+
+    place = Place(tmp_path, Carrier({"bob": slow}))
+    for count in range(6):
+        place.add(f"m{count}", "bob")
+    runner = place.runner(total=6, per_route=1)
+    runner.start()
+    assert began.wait(DEADLINE)
+    stopping = threading.Thread(target=runner.stop, args=(DEADLINE,))
+    stopping.start()
+    until(lambda: not any(thread.name == "dispatcher" for thread in threading.enumerate()))
+    go_on.set()
+    stopping.join(DEADLINE)
+    assert {state for queued in place.queue.listing() for state in queued.states} == {State.WAITING}
+    assert len(place.queue.listing()) == 5
