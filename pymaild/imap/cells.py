@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from pymaild.imap.answers import flags_list, internal_date
@@ -17,9 +18,10 @@ from pymaild.imap.values import string
 from pymaild.imap.view import View
 from pymaild.mailstore import Column, Fact, Table
 from pymaild.message.fields import header_end
+from pymaild.message.sorting import SortKeys, from_json
 
 NO_NUL: Final = b"\x80"  # stands for a NUL, which a literal cannot have: RFC 3501 §9 (CHAR8); Dovecot sends the same
-Cell = bytes | tuple[bytes, bytes]  # the second of two pieces is large
+Cell = bytes | int | tuple[bytes, bytes]  # the second of two pieces is large
 Cells = Iterable[Cell | None]  # None: the message is gone
 
 
@@ -58,6 +60,11 @@ def plain(wanted: Fact | Column) -> Make:
     return lambda batch: batch.table.columns[wanted]
 
 
+def uids(batch: Batch) -> Cells:
+    """As numbers: the template makes digits of them."""
+    return batch.table.uids
+
+
 def flags(batch: Batch) -> Cells:
     """Of few different sets each is written once."""
     labels, cells, view = batch.table.labels, batch.table.columns[Fact.FLAGS], batch.view
@@ -94,8 +101,19 @@ def email_id(digest: bytes) -> str:
 
 
 def thread_ids(batch: Batch) -> Cells:
-    """Threads are not kept. RFC 8474 §5.2."""
-    return [b"NIL"] * len(batch.table.uids)
+    """RFC 8474 §5.2."""
+    keys, digests = from_json(batch.table.columns[Column.SORTING]), map(batch.digests.get, batch.table.uids)
+    pairs = zip(keys, digests, strict=True)
+    return [b"(%s)" % thread_id(each, digest).encode("ascii") if digest else b"NIL" for each, digest in pairs]
+
+
+def thread_id(keys: SortKeys, digest: bytes) -> str:
+    """The same for all messages that name the same first one in References, and for that one. RFC 8474 §5.2.
+
+    It is made of the message alone, so it never changes, is the same in every mailbox, and needs nothing to be kept.
+    """
+    first = keys.references[0] if keys.references else keys.message_id
+    return "T" + (sha256(first.encode("utf-8", "replace")).digest() if first else digest)[:20].hex()
 
 
 def previews(batch: Batch) -> Cells:

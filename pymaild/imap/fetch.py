@@ -39,6 +39,7 @@ class Item:
     sees: bool = False  # fetching it sets \\Seen
     reads: bool = False  # it needs the messages themselves
     digest: bool = False  # it is made of the message's SHA-256
+    place: bytes = b"%b"  # for a cell in a template
 
 
 def _plain(name: bytes, wants: Fact | Column) -> Item:
@@ -110,13 +111,13 @@ FLAGS: Final = Item(b"FLAGS", cells.flags, Fact.FLAGS)
 MODSEQ: Final = Item(b"MODSEQ", cells.modseqs, Fact.MODSEQ)
 ITEMS: Final[dict[str, Callable[[Parser], Item]]] = {
     "FLAGS": _fixed(FLAGS),
-    "UID": _fixed(_plain(b"UID", Fact.UID)),
+    "UID": _fixed(Item(b"UID", cells.uids, place=b"%d")),
     "INTERNALDATE": _fixed(Item(b"INTERNALDATE", cells.internal_dates, Fact.INTERNAL_DATE)),
     "RFC822.SIZE": _fixed(_plain(b"RFC822.SIZE", Fact.SIZE)),
     "MODSEQ": _fixed(MODSEQ),
     "SAVEDATE": _fixed(Item(b"SAVEDATE", cells.save_dates, Fact.SAVE_DATE)),  # RFC 8514 §4.3
     "EMAILID": _fixed(Item(b"EMAILID", cells.email_ids, digest=True)),  # RFC 8474 §5.1
-    "THREADID": _fixed(Item(b"THREADID", cells.thread_ids)),  # RFC 8474 §5.2
+    "THREADID": _fixed(Item(b"THREADID", cells.thread_ids, Column.SORTING, digest=True)),  # RFC 8474 §5.2
     "PREVIEW": _preview,
     "ENVELOPE": _fixed(_plain(b"ENVELOPE", Column.ENVELOPE)),
     "BODYSTRUCTURE": _fixed(_plain(b"BODYSTRUCTURE", Column.BODYSTRUCTURE)),
@@ -148,7 +149,7 @@ class Items:
     @property
     def template(self) -> bytes:
         """A response, with places for its number and its cells."""
-        names = b" ".join(item.name.replace(b"%", b"%%") + b" %b" for item in self.items)
+        names = b" ".join(item.name.replace(b"%", b"%%") + b" " + item.place for item in self.items)
         return b"* %d FETCH (" + names + b")\r\n"
 
     @property
@@ -287,7 +288,7 @@ def _pieces(names: Sequence[bytes], row: Iterable[Cell]) -> Iterator[bytes]:
         if isinstance(cell, tuple):
             yield from cell
         else:
-            yield cell
+            yield cell if isinstance(cell, bytes) else b"%d" % cell
     yield b")\r\n"
 
 

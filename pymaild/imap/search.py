@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pymaild.imap import sequences
+from pymaild.imap.cells import email_id, thread_id
 from pymaild.imap.errors import Bad, No
-from pymaild.imap.fetch import email_id
 from pymaild.imap.grammar import Parser
 from pymaild.imap.view import View
 from pymaild.mailstore import (
@@ -21,6 +21,7 @@ from pymaild.mailstore import (
     All,
     And,
     BodyContains,
+    Column,
     DateOf,
     DateRange,
     Flag,
@@ -36,6 +37,7 @@ from pymaild.mailstore import (
     TextContains,
     Uids,
 )
+from pymaild.message.sorting import from_json
 
 MAX_DEPTH: Final = 50
 # Charsets a program may be written in: those that mail is written in, by their names and Python's. RFC 2978.
@@ -234,9 +236,12 @@ def _email_id(reading: Program) -> Query:
 
 
 def _thread_id(reading: Program) -> Query:
-    """THREADID objectid: no message has one. RFC 8474 §6."""
-    _object_id(reading)
-    return Not(All())
+    """THREADID objectid. RFC 8474 §6."""
+    wanted, mailbox = _object_id(reading), reading.view.mailbox
+    table, digests = mailbox.table(reading.view.uids, [Column.SORTING]), mailbox.digests(reading.view.uids)
+    keys = zip(table.uids, from_json(table.columns[Column.SORTING]), strict=True)
+    found = [uid for uid, each in keys if uid in digests and thread_id(each, digests[uid]) == wanted]
+    return Uids(tuple((uid, uid) for uid in found))
 
 
 def _object_id(reading: Program) -> str:

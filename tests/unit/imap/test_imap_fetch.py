@@ -17,6 +17,7 @@ from pymaild.imap.describe import MAX_HEADER, describe
 from pymaild.imap.view import View
 from pymaild.mailstore import Column, Flag, FlagChange, Mailbox, Row
 from pymaild.message import fields
+from pymaild.message.sorting import sort_keys
 from tests.imap_world import LETTER, NOTE, World, crlf
 
 LONG = b"X-Long: " + b"y" * (MAX_HEADER + 10)
@@ -67,6 +68,12 @@ def date(seconds: int) -> bytes:
     return f'"{at.day:2}-{at:%b-%Y %H:%M:%S} +0000"'.encode()
 
 
+def first_of(model: Model) -> bytes:
+    """The first message of the thread, as this one names it."""
+    keys = sort_keys(model.header)
+    return (keys.references[0] if keys.references else keys.message_id).encode("utf-8", "replace")
+
+
 ITEMS: dict[str, Callable[[Model], bytes]] = {
     "UID": lambda m: b"UID %d" % m.row.uid,
     "FLAGS": Model.flags,
@@ -75,7 +82,7 @@ ITEMS: dict[str, Callable[[Model], bytes]] = {
     "MODSEQ": lambda m: b"MODSEQ (%d)" % m.row.modseq,
     "SAVEDATE": lambda m: b"SAVEDATE " + date(m.row.save_date),
     "EMAILID": lambda m: b"EMAILID (M%b)" % hashlib.sha256(m.text).hexdigest()[:40].encode(),
-    "THREADID": lambda m: b"THREADID NIL",
+    "THREADID": lambda m: b"THREADID (T%b)" % hashlib.sha256(first_of(m) or m.text).hexdigest()[:40].encode(),
     "ENVELOPE": lambda m: b"ENVELOPE " + describe(m.text)[Column.ENVELOPE],
     "BODYSTRUCTURE": lambda m: b"BODYSTRUCTURE " + describe(m.text)[Column.BODYSTRUCTURE],
     "BODY": lambda m: b"BODY " + describe(m.text)[Column.BODY],
