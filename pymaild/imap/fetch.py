@@ -203,7 +203,7 @@ def _page(args: Parser, modifiers: Modifiers) -> None:
 
 MODIFIERS: Final[dict[str, Callable[[Parser, Modifiers], None]]] = {
     "CHANGEDSINCE": _changed_since,  # RFC 7162 §3.1.4.1
-    "PARTIAL": _page,  # RFC 9394 §3.4
+    "PARTIAL": _page,  # RFC 9394 §3.3
     "VANISHED": _vanished,  # RFC 7162 §3.2.6
 }
 

@@ -45,12 +45,12 @@ def fetch(session: Session, request: Request) -> Answer:
     if "MODSEQ" in items.names:
         session.enable("CONDSTORE")
     earlier: list[bytes] = []
+    if modifiers.page is not None:  # first: of these messages those that changed. RFC 9394 §3.4
+        uids = list(modifiers.page.of(uids))
     if modifiers.changed_since is not None:
         changes = view.mailbox.changes(modifiers.changed_since)
         uids = sorted({row.uid for row in changes.rows}.intersection(uids))
         earlier += vanished(view, changes.vanished, ranges) if modifiers.vanished else ()
-    if modifiers.page is not None:
-        uids = list(modifiers.page.of(uids))
     answer = Answer("Done")
     answer.untagged = _fetched(answer, request, earlier, responses(view, uids, items))
     return answer

@@ -17,7 +17,7 @@ from pymaild.imap.search import Program, program
 from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
 from pymaild.imap.values import string
 from pymaild.imap.view import View
-from pymaild.mailstore import AccessDenied, MailboxInfo, NoSuchMailbox
+from pymaild.mailstore import AccessDenied, InvalidName, MailboxInfo, NoSuchMailbox
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -59,6 +59,8 @@ def multisearch(session: Session, request: Request) -> Answer:
     alone = len(here) == len(sources)
     if "SAVE" in wanted.words and not alone:
         raise Bad("SAVE is for searches of the selected mailbox alone")
+    if "UPDATE" in wanted.words and session.view is None:
+        raise Bad("UPDATE is for the selected mailbox: select one first")  # RFC 7377 §2.2
     any_view = session.view or View(session.store.open("INBOX"), True, session.enabled)
     _read(session, args, any_view, wanted, alone)  # whether the program can be read, wherever it is run
     return Answer("Done", untagged=_results(session, request, sources, wanted))
@@ -125,19 +127,25 @@ def _views(session: Session, sources: list[Source]) -> Iterator[View]:
     selected = session.view
     if selected is not None and any(word == "SELECTED" for word, _ in sources):
         yield selected
-    others = [(SOURCES[word], given) for word, given in sources if word != "SELECTED"]
-    for info in session.store.mailboxes() if others else ():
-        if not info.selectable or not any(takes(info, given) for takes, given in others):
-            continue
+    for name in _names(session, sources):
         try:
-            mailbox = session.store.open(info.name)
+            mailbox = session.store.open(name)
             is_selected = selected is not None and mailbox.mailbox_id == selected.mailbox.mailbox_id
             if not is_selected:
                 yield View(mailbox, read_only=True)
             elif selected is not None and all(word != "SELECTED" for word, _ in sources):
                 yield selected
-        except (NoSuchMailbox, AccessDenied):
+        except (NoSuchMailbox, AccessDenied, InvalidName):
             continue
+
+
+def _names(session: Session, sources: list[Source]) -> list[str]:
+    """What is listed, and what is named itself: that may be searched without being listed (the right l). RFC 7377 §2.2."""
+    others = [(SOURCES[word], given) for word, given in sources if word != "SELECTED"]
+    listed = session.store.mailboxes() if others else []
+    found = [info.name for info in listed if info.selectable and any(takes(info, given) for takes, given in others)]
+    explicit = [name for word, given in sources if word in NAMED for name in given]
+    return list(dict.fromkeys((*found, *explicit)))
 
 
 COMMANDS: Final[Commands] = {"ESEARCH": Command(multisearch, LOGGED_IN, "RFC 7377 §2.1", by_uid=True)}
