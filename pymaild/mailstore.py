@@ -198,7 +198,6 @@ Describe = Callable[[bytes], dict[Column, bytes]]
 class Fact(Enum):
     """What a Row says of a message, for those who ask about very many messages at once (see Table)."""
 
-    UID = "uid"
     FLAGS = "flags"  # with the keywords; Table.labels says what a cell means
     MODSEQ = "modseq"
     SIZE = "size"

@@ -17,7 +17,6 @@ from pymaild.store.index import Box, holding
 Cells = dict[Fact | Column, list[bytes]]
 _FLAGS = 5  # bits of system flags, below the bits of keywords
 _FACTS = {
-    Fact.UID: "key & 4294967295",
     Fact.FLAGS: f"flags | (keywords << {_FLAGS})",
     Fact.MODSEQ: "modseq",
     Fact.SIZE: "size",
@@ -35,7 +34,7 @@ def table(
     described, texts = _columns(db, box, uids, columns) if columns else ([], {})
     if columns and not facts and described == uids:
         return Table(described, texts, {}), []
-    there, cells = _facts(db, box, uids, list(dict.fromkeys((Fact.UID, *facts))))
+    there, cells = _facts(db, box, uids, facts)
     missing: list[int] = []
     if columns and described != there:
         missing = sorted(set(there).difference(described))
@@ -51,12 +50,19 @@ def _label(box: Box, flags: int) -> tuple[int, frozenset[str]]:
 
 def _facts(db: sqlite3.Connection, box: Box, uids: Sequence[int], facts: Sequence[Fact]) -> tuple[list[int], Cells]:
     where, values = _where(box, uids)
-    each = ", ".join(f"{_FACTS[fact]} AS {fact.name}" for fact in facts)
-    joined = ", ".join(f"group_concat({fact.name})" for fact in facts)
-    sql = f"SELECT {joined} FROM (SELECT {each} FROM message{where} ORDER BY key)"  # noqa: S608 - from an Enum
-    texts = db.execute(sql, values).fetchone()
+    each = "".join(f", {_FACTS[fact]} AS {fact.name}" for fact in facts)
+    joined = "".join(f", group_concat({fact.name})" for fact in facts)
+    rows = f"FROM (SELECT key{each} FROM message{where} ORDER BY key)"  # noqa: S608 - from an Enum
+    count, *texts = db.execute(f"SELECT count(*){joined} {rows}", values).fetchone()
     cells: Cells = {fact: text.encode("ascii").split(b",") if text else [] for fact, text in zip(facts, texts, strict=True)}
-    return _asked(uids, list(map(int, cells[Fact.UID])), cells)
+    if count == len(uids) and _gapless(uids):
+        return list(uids), cells  # so their numbers need not be read
+    text = db.execute(f"SELECT group_concat(key & 4294967295) {rows}", values).fetchone()[0]
+    return _asked(uids, list(map(int, text.split(","))) if text else [], cells)
+
+
+def _gapless(uids: Sequence[int]) -> bool:
+    return len(uids) > 0 and uids[-1] - uids[0] == len(uids) - 1
 
 
 def _columns(db: sqlite3.Connection, box: Box, uids: Sequence[int], columns: Sequence[Column]) -> tuple[list[int], Cells]:
