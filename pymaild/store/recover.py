@@ -6,9 +6,10 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
-from pymaild.mailstore import Describe, StorageFailed
+from pymaild.mailstore import Describe, NoSuchMailbox, StorageFailed
 from pymaild.store import files, folders, fulltext, index, rows
 from pymaild.store.engine import Engine
 from pymaild.store.index import Box
@@ -56,11 +57,13 @@ def catch_up(engine: Engine, describe: Describe, limit: int) -> int:
 def _catch_up(engine: Engine, describe: Describe, limit: int) -> int:
     done, found = 0, engine.read(index.boxes)
     for box in found:
-        if done < limit and (box.rendered_uid < box.uidnext or box.recovering):
-            done += OpenMailbox(engine, describe, box).render_stragglers(limit - done)
+        with suppress(NoSuchMailbox):  # it was removed in between
+            if done < limit and (box.rendered_uid < box.uidnext or box.recovering):
+                done += OpenMailbox(engine, describe, box).render_stragglers(limit - done)
     for box in found:
-        if not done and box.text_uid < box.uidnext:
-            done = OpenMailbox(engine, describe, box).keep_words(min(limit, MAX_TEXTS))
+        with suppress(NoSuchMailbox):
+            if not done and box.text_uid < box.uidnext:
+                done = OpenMailbox(engine, describe, box).keep_words(min(limit, MAX_TEXTS))
     if not done and engine.read(fulltext.is_wasteful):
         with engine.writing() as tx:
             fulltext.forget(tx.db)

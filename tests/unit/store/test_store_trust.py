@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pymaild.mailstore import Flag, FlagChange, Mailbox
-from pymaild.store import Stores, engine
-from tests.storing import ANN, message, root, stores
+from pymaild.mailstore import Column, Flag, FlagChange, Mailbox
+from pymaild.store import Stores, engine, index, recover
+from tests.storing import ANN, describe, message, root, stores
 
 INDEX = ("index.sqlite3", "index.sqlite3-wal", "index.sqlite3-shm")
 
@@ -90,3 +90,16 @@ def test_after_a_rebuild_every_flag_and_every_missing_number(tmp_path: Path) -> 
     assert [row.uid for row in changes.rows] == [1, 2, 3, 5]
     assert [uid for uid in changes.vanished if uid < before.uidnext] == [4]
     assert changes.highestmodseq > before.highestmodseq
+
+
+def test_a_mailbox_removed_while_others_are_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, inbox = opened(tmp_path, 3)
+    account = store(ANN)
+    account.create("A")
+    account.open("A").append(message("short life"))
+    (each,) = store._engines.values()
+    listed = each.read(index.boxes)
+    account.delete("A")
+    monkeypatch.setattr(index, "boxes", lambda db: listed)
+    assert recover.catch_up(each, describe, 10) == 3
+    assert [uid for uid, _ in inbox.columns([1, 2, 3], [Column.SUMMARY])] == [1, 2, 3]
