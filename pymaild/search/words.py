@@ -25,6 +25,7 @@ _WORD = re.compile(
     r"[^\x00-/:-@\[-`{-\xbf\u2000-\u206f\u3000-\u3003\u3008-\u3020\ufe10-\ufe6f\ufeff\uff00-\uff0f\U0010ffff]+"
 )
 MAX_WORDS: Final = 50_000  # of one message: with more (a book, or junk) it is read itself whenever something is looked for
+MAX_CHARACTERS: Final = 4_000_000  # of one text part: the same
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -55,13 +56,19 @@ class Words(NamedTuple):
 
 def words(message: bytes) -> Words | None:
     """None: there are too many, or some that cannot be kept."""
-    found = Words(_all([header_text(message)]), _all(searchable_body(message)))
-    too_many = len(found.header) + len(found.body) > MAX_WORDS
-    return None if too_many or any(map(_SURROGATES.search, (*found.header, *found.body))) else found
+    header, body = _all([header_text(message)]), _all(searchable_body(message))
+    return None if header is None or body is None else Words(header, body)
 
 
-def _all(texts: Iterable[str]) -> frozenset[str]:
-    return frozenset(word for text in texts for word in _WORD.findall(casemap(text)))
+def _all(texts: Iterable[str]) -> frozenset[str] | None:
+    found: set[str] = set()
+    for text in texts:
+        if len(text) > MAX_CHARACTERS:
+            return None
+        found.update(_WORD.findall(casemap(text)))
+        if len(found) > MAX_WORDS:
+            return None
+    return None if any(map(_SURROGATES.search, found)) else frozenset(found)
 
 
 def header_text(message: bytes) -> str:

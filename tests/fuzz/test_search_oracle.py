@@ -239,6 +239,7 @@ def test_pieces(text: str, expected: list[tuple[str, bool, bool]], one: bool) ->
 
 def test_a_message_with_too_many_words_is_read() -> None:
     assert words(b"Subject: x\r\n\r\n" + b" ".join(b"%d" % number for number in range(60_000))) is None
+    assert words(b"Subject: x\r\n\r\n" + b"x " * 2_100_000) is None
     found = words(b"Subject: Hello\r\n\r\nhello World")
     assert found is not None
     assert found.body == {"HELLO", "WORLD"}
