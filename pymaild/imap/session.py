@@ -372,7 +372,7 @@ class Session:
             return self._refusal(tag, error)
         try:
             request = Request(tag, verb, args, command.by_uid)
-            with listening(self._progress(tag)):
+            with listening(self.progress(tag)):
                 answer = command.handler(self, request)
         except (Refusal, MailError) as error:
             output = self._refusal(tag, refusal(error))
@@ -384,8 +384,8 @@ class Session:
         self._dialogue = (request, command, answer)
         return self._converse(request, command, answer, None)
 
-    def _progress(self, tag: bytes) -> Progress | None:
-        """Who tells the client how far a command is, until the first octet of its answer. RFC 9585."""
+    def progress(self, tag: bytes) -> Progress | None:
+        """Who tells the client how far a command is; never when half a response may have been sent. RFC 9585."""
         if self.on_progress is None or self._store is None or "INPROGRESS" in self.hidden:
             return None
         return Progress(tag, self.backend.now, self.on_progress)

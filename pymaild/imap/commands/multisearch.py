@@ -18,6 +18,7 @@ from pymaild.imap.table import LOGGED_IN, Command, Commands, Request
 from pymaild.imap.values import string
 from pymaild.imap.view import View
 from pymaild.mailstore import AccessDenied, InvalidName, MailboxInfo, NoSuchMailbox
+from pymaild.progress import listening
 
 if TYPE_CHECKING:
     from pymaild.imap.session import Session
@@ -99,10 +100,11 @@ def _results(session: Session, request: Request, sources: list[Source], wanted: 
     """One response for each mailbox in which something was found. RFC 7377 §2.1."""
     if "UPDATE" in wanted.words:
         yield no_update(request.tag)
-    alone = all(word == "SELECTED" for word, _ in sources)
+    alone, progress = all(word == "SELECTED" for word, _ in sources), session.progress(request.tag)
     for view in _views(session, sources):
         reading = _read(session, request.args, view, wanted, alone)
-        uids = view.known(view.mailbox.search(reading.query, reading.scores))
+        with listening(progress):
+            uids = view.known(view.mailbox.search(reading.query, reading.scores))
         covered = wanted.covered(uids)
         if "SAVE" in wanted.words:
             view.saved = array("I", covered)
