@@ -284,10 +284,15 @@ def serving(config: Config) -> Iterator[Services]:
 @contextmanager
 def sending(services: Services) -> Iterator[None]:
     """Mail of the queue is carried while this holds."""
+    from pymaild.outbound.runner import AlreadyRunning  # noqa: PLC0415 - one process needs it
+
     runner = sender(services, log.failure, _Told(services.journal))
-    for account in services.directory.accounts():
-        runner.house.outbox.tidy(account.address)
-    runner.start()
+    try:
+        runner.start([account.address for account in services.directory.accounts()])
+    except AlreadyRunning:
+        log.event("queue_taken", "error", text="another pymaild on this data_dir carries the queue: this one does not")
+        yield
+        return
     try:
         yield
     finally:

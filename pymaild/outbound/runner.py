@@ -13,7 +13,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -118,8 +118,8 @@ class Runner:
         self._threads: list[threading.Thread] = []
         self._file = -1
 
-    def start(self) -> None:
-        """Begin. Raises AlreadyRunning."""
+    def start(self, accounts: Iterable[str] = ()) -> None:
+        """Begin; first put the accounts' Outboxes right. Raises AlreadyRunning."""
         self._file = os.open(self.queue.folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,6 +128,8 @@ class Runner:
             raise AlreadyRunning from None
         self.bell.answer()
         self.queue.recover()
+        for account in accounts:
+            self.house.outbox.tidy(account)
         carriers = [threading.Thread(target=self._carry, name=f"carrier {n}") for n in range(self.routes.total)]
         self._threads = [*carriers, threading.Thread(target=self._dispatch, name="dispatcher")]
         for thread in self._threads:
