@@ -82,6 +82,8 @@ def _why(queued: Queued) -> str:
     if queued.hold:
         return queued.hold
     lasts = [waiting.addressee.last for waiting in queued.recipients if not waiting.is_done]
+    if not any(lasts) and queued.next_try > time.time():
+        return "its author wants it sent then"
     texts = [f"{last.host}: {last.text}" if last.code and last.host else last.text for last in lasts if last]
     text = " ".join(texts[0].split()) if texts else ""
     return text if len(text) <= 80 else text[:79] + "…"
@@ -120,9 +122,9 @@ def _last(waiting: Waiting) -> Iterator[str]:
     last = waiting.addressee.last
     if last is None:
         return
-    who = f"{last.host} [{last.ip}]" if last.ip else last.host
+    who = f"{last.host} [{last.ip}]" if last.ip and last.ip != last.host else last.host
     if who:
-        yield f"{who}, {last.tls or 'without TLS'}"
+        yield f"{who}, {last.tls or 'without TLS'}" if last.code else who
     code = f"{last.code} " if last.code else ""
     for line in last.text.splitlines():
         yield "".join(char if char.isprintable() else "?" for char in f"{code}{last.status} {line}")
