@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pymaild.store.index import Box
     from pymaild.store.transaction import Transaction
 
-MAX_FILES = 5000  # unknown files taken in by one transaction; the rest follows in the next
+MAX_FILES = 20_000  # unknown files taken in by one transaction, in about three seconds; the rest follows in the next
 MAX_UNKNOWN = 20_000  # uids that a crash leaves in doubt and that are said to have vanished, one by one
 _TRIES = 5
 _FEW, _FLUSHES = 8, 16  # files that are flushed one after the other; how many side by side otherwise
