@@ -21,7 +21,7 @@ _WORDS = {"WAITING": "waits", "SENDING": "being sent", "HELD": "held", "SENT": "
 
 
 @contextmanager
-def _queue(options: Options) -> Iterator[Queue]:
+def open_queue(options: Options) -> Iterator[Queue]:
     """The queue of the configured data_dir, as the user whose files it is; the server need not be running."""
     from pymaild.outbound.queue import Queue  # noqa: PLC0415
 
@@ -50,7 +50,7 @@ def listing(options: Options) -> int:
 
 def print_list(options: Options, account: str | None = None, json: bool = False) -> int:
     """Of one account or of all, as a table or as JSON."""
-    with _queue(options) as queue:
+    with open_queue(options) as queue:
         found = queue.listing(account)
     if json:
         as_json([_as_json(queued) for queued in found])
@@ -91,7 +91,7 @@ def _why(queued: Queued) -> str:
 
 def show(options: Options) -> int:
     """One message, all its recipients, what was said about each."""
-    with _queue(options) as queue:
+    with open_queue(options) as queue:
         queued = queue.show(options.id)
     if options.json:
         as_json(_as_json(queued))
@@ -166,7 +166,7 @@ def retry(options: Options) -> int:
 
     if bool(options.id) is bool(options.all):
         raise CommandError(USAGE, "name the ID of a message, or --all")
-    with _queue(options) as queue:
+    with open_queue(options) as queue:
         if options.all:
             count = queue.retry_all()
             print(f"{count} message{'s are' if count != 1 else ' is'} due now.")
@@ -191,7 +191,7 @@ def release(options: Options) -> int:
 def _decide(options: Options, act: Callable[[Queue], None], then: str) -> int:
     from pymaild.outbound.bell import LOOK  # noqa: PLC0415
 
-    with _queue(options) as queue:
+    with open_queue(options) as queue:
         act(queue)
     _ring(options, LOOK)
     print(f"{options.id} {then} {options.id}" if then else f"{options.id} is due now.")
@@ -203,7 +203,7 @@ def remove(options: Options) -> int:
     from pymaild.assembly import assemble  # noqa: PLC0415 - the storage
     from pymaild.outbound.outbox import Outbox  # noqa: PLC0415
 
-    with _queue(options) as queue:
+    with open_queue(options) as queue:
         queued = queue.remove(options.id)
         services = assemble(options.config)
         try:

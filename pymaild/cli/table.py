@@ -49,6 +49,7 @@ GROUPS = {
     "mailbox": "mailboxes that several accounts use",
     "index": "the index of an account's mail, a cache of the Maildir",
     "queue": "mail that waits to leave",
+    "suppression": "addresses that mail came back from",
 }
 
 _JSON = arg("--json", action="store_true", help="print JSON, for programs")
@@ -332,6 +333,21 @@ COMMANDS: tuple[Command, ...] = (
         "compare index, Maildir and checksums; exit code 65 when they differ",
         (_MAYBE_ADDRESS, _ALL, _JSON),
         examples=("pymaild index check ann@example.org", "pymaild index check --all --json"),
+    ),
+    Command(
+        "suppression list",
+        "suppression.listing",
+        "list the addresses an account's mail came back from for good",
+        (_MAYBE_ADDRESS, _JSON),
+        text="A server said that there is no such user or domain. Each goes after 90 days.",
+        examples=("pymaild suppression list", "pymaild suppression list ann@example.org --json"),
+    ),
+    Command(
+        "suppression clear",
+        "suppression.clear",
+        "let an account write there again",
+        (_ADDRESS, arg("target", metavar="TARGET", nargs="?", help="the address on its list; without: all")),
+        examples=("pymaild suppression clear ann@example.org bob@example.net", "pymaild suppression clear ann@example.org"),
     ),
     Command(
         "queue list",

@@ -87,6 +87,7 @@ class Order:
     not_before: float = 0.0  # seconds since 1970 UTC: RFC 4865, undo, send later
     hold: str = ""  # why it waits for somebody's decision; empty: it does not
     require_tls: bool = False  # RFC 8689
+    written_as: str = ""  # its Message-ID: what comes back is tied to it
     forwarded: str = ""  # the address here that it came to and goes on from
     details: dict[str, str] | None = None
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 from pymaild.envelope import Address, Envelope
-from pymaild.message import dkim, trace
+from pymaild.message import dkim, fields, trace
 from pymaild.outbound.bell import LOOK, Bell
 from pymaild.outbound.job import LOCAL, Order
 from pymaild.outbound.queue import Queue, Routed
 from pymaild.outbound.sign import Keys
 from pymaild.outbound.srs import Srs, secret_of
+from pymaild.outbound.suppression import NotAgain
+from pymaild.smtp import wiretext
 from pymaild.status import MailError
 
 MAX_HEADER = 1 << 24
@@ -78,8 +80,11 @@ class Outgoing:
     # ---- may it be sent
 
     def recipient(self, envelope: Envelope, address: Address) -> None:
-        """Whether the account may write to one more address of another server. Raises TooMuch."""
+        """Whether the account may write to one more address of another server. Raises TooMuch, NotAgain."""
         account, allowed = envelope.client.account, self.allowance
+        row = self.queue.suppressed(account, str(address)) if account else None
+        if row:
+            raise NotAgain(row)
         if not account or not (allowed.messages or allowed.strangers):
             return
         used = self.queue.allowance(account)
@@ -115,6 +120,8 @@ class Outgoing:
         top += trace.received(envelope, self.hostname, now, only)
         if order.account and any(route != LOCAL for _, route in routes):
             top += self._signatures(message, now)
+        if order.account:
+            order = replace(order, written_as=_message_id(message))
         message.seek(0)
         self.queue.add(envelope, routes, message, order, top)
         self.bell.ring(LOOK)
@@ -131,7 +138,13 @@ class Outgoing:
             text = "The server cannot read the key that signs mail of your domain: tell who runs it"
             raise MailError("4.3.5", text) from error
         message.seek(len(header))
-        return dkim.signatures(header, _blocks(message), keys, int(now))
+        return dkim.signatures(header, wiretext.canonical(_blocks(message)), keys, int(now))
+
+
+def _message_id(message: BinaryIO) -> str:
+    """What a report will call it. RFC 5322 §3.6.4."""
+    bodies = fields.bodies(trace.header_block(message, MAX_HEADER) or b"", "message-id")
+    return bodies[0].strip().decode("ascii", "replace")[:1000] if len(bodies) == 1 else ""
 
 
 def _blocks(message: BinaryIO) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 from pymaild.envelope import Envelope, Recipient
 from pymaild.mailstore import NoSpace, StorageFailed
-from pymaild.outbound import allowance, record
+from pymaild.outbound import allowance, record, suppression
 from pymaild.outbound.commit import Commits, connect, said
 from pymaild.outbound.job import LOCAL, Addressee, Job, Kind, Order, Result
 from pymaild.status import MailError
@@ -130,6 +130,7 @@ class Queue:
         for name in ("tmp", "mail"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._commits = Commits(folder / "queue.sqlite3", _SCHEMA + allowance.SCHEMA)
+        self._commits.run(suppression.prepare)
         self._reader = connect(folder / "queue.sqlite3")
         self._reader_lock = threading.Lock()
         self._suspects: set[str] = set()  # files without a row at the last sweep
@@ -162,6 +163,8 @@ class Queue:
         def insert(db: sqlite3.Connection) -> None:
             if order.account:
                 allowance.note(db, order.account, [str(r.address) for r, route in routes if route != LOCAL], now)
+            if order.account and order.written_as:
+                suppression.wrote(db, order.account, order.written_as, id, now)
             number = db.execute("INSERT INTO mail VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, '')", mail).lastrowid
             db.executemany(
                 "INSERT INTO recipient VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', 0)",
@@ -207,6 +210,39 @@ class Queue:
         """How many of the addresses the account has never written to."""
         with self._reader_lock, _said_plainly():
             return allowance.strangers(self._reader, account, addresses)
+
+    # ---- what came back
+
+    def suppress(self, rows: Sequence[suppression.Suppressed]) -> None:
+        """Put addresses on the lists of accounts. Raises NoSpace, StorageFailed."""
+        if rows:
+            self._commits.run(lambda db: suppression.put(db, rows))
+
+    def suppressed(self, account: str, address: str) -> suppression.Suppressed | None:
+        """Why the account's mail is not sent there; None: it is."""
+        now = self._clock()
+        with self._reader_lock, _said_plainly():
+            return suppression.find(self._reader, account, address, now)
+
+    def suppressions(self, account: str = "") -> list[suppression.Suppressed]:
+        """The list of an account, or all of them."""
+        now = self._clock()
+        with self._reader_lock, _said_plainly():
+            return suppression.listing(self._reader, account, now)
+
+    def clear_suppressed(self, account: str, address: str = "") -> int:
+        """Take an address off an account's list, or all of them; how many."""
+        return self._commits.run(lambda db: suppression.clear(db, account, address))
+
+    def sent_as(self, account: str, message_id: str) -> str:
+        """The id of the message with this Message-ID that the account sent lately; empty: it sent none."""
+        with self._reader_lock, _said_plainly():
+            return suppression.id_of(self._reader, account, message_id)
+
+    def has_met(self, account: str, address: str) -> bool:
+        """Whether the account ever wrote to this address."""
+        with self._reader_lock, _said_plainly():
+            return suppression.has_met(self._reader, account, address)
 
     # ---- going out: the queue's process alone (Q4, Q5, Q6)
 

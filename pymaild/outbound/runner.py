@@ -19,6 +19,7 @@ from typing import Protocol
 
 from pymaild.events import Event, Journal
 from pymaild.mailstore import OverQuota
+from pymaild.outbound import suppression
 from pymaild.outbound.bell import LOOK, TRY_NOW, Bell
 from pymaild.outbound.hand import Hand
 from pymaild.outbound.job import Addressee, Courier, Job, Kind, Result
@@ -281,6 +282,7 @@ class Runner:
         arrived = [pair for pair in pairs if pair[1].kind is Kind.SENT and not pair[1].reports]
         if failures:
             self.house.reports.failed(job, failures)
+            self._suppress(job, failures, now)
         if arrived:
             self.house.reports.sent(job, arrived)
         if now - job.created < self.patience.tell_delay_after:
@@ -290,6 +292,13 @@ class Runner:
             self.house.reports.delayed(job, waiting, job.created + self.patience.give_up_after)
             for addressee, _ in waiting:
                 addressee.delay_told = True
+
+    def _suppress(self, job: Job, failures: Sequence[tuple[Addressee, Result]], now: float) -> None:
+        """Nobody there for good: the account need not try again. A list that cannot be kept is no reason to send twice."""
+        try:
+            self.queue.suppress(suppression.from_results(job.account, failures, now))
+        except MailError as error:
+            self.house.failed(error)
 
 
 def _not_tried(addressee: Addressee) -> Result:

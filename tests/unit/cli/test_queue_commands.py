@@ -12,6 +12,7 @@ from pymaild.envelope import Address, Client, Envelope, Recipient
 from pymaild.outbound.bell import LOOK, TRY_NOW, Bell
 from pymaild.outbound.job import Kind, Order, Result
 from pymaild.outbound.queue import Queue
+from pymaild.outbound.suppression import Suppressed
 from tests.unit.cli.conftest import Run
 
 BUSY = Result(Kind.DEFERRED, "4.2.1", "The mailbox is busy\ncome back\x1b[31m later", 451, "mx.example.net", "192.0.2.1")
@@ -93,3 +94,17 @@ def test_what_is_being_sent_is_left_alone(house: Run, queue: Queue) -> None:
     result = house("queue", "remove", "m1")
     assert result.code == 75 and "being sent right now" in result.err
     assert "being sent" in house("queue", "list").out
+
+
+def test_the_suppression_list_is_shown_and_cleared(house: Run, queue: Queue) -> None:
+    assert house("suppression", "list").out == "Nothing is suppressed.\n"
+    rows = [
+        Suppressed("ann@example.org", f"{name}@example.net", "no such user", "5.1.1", "who?", time.time()) for name in "ab"
+    ]
+    queue.suppress(rows)
+    lines = house("suppression", "list", "ann@example.org").out.splitlines()
+    assert "a@example.net" in lines[1] and "no such user" in lines[1] and "who?" in lines[1]
+    assert house("suppression", "list", "--json").json()[0]["address"] == "a@example.net"
+    assert "1 address is" in house("suppression", "clear", "ann@example.org", "a@example.net").out
+    assert "1 address is" in house("suppression", "clear", "ann@example.org").out
+    assert not queue.suppressions()

@@ -14,6 +14,7 @@ from pymaild.envelope import Address, Client, Envelope, Recipient, Role
 from pymaild.outbound.bell import LOOK, Bell
 from pymaild.outbound.job import LOCAL, Kind, Order, Result
 from pymaild.outbound.outgoing import Allowance, Outgoing, TooMuch
+from pymaild.smtp import wiretext
 from pymaild.status import MailError
 
 MESSAGE = b"From: ann@example.org\r\nTo: bob@example.net\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -126,3 +127,12 @@ def test_what_is_counted_outlives_the_message(outgoing: Outgoing, clock: Clock) 
     outgoing.queue.settle(job, [Result(Kind.SENT, "2.0.0", "ok")], [0])
     used = outgoing.queue.allowance(ANN)
     assert (used.messages, used.strangers) == (1, 1)
+
+
+def test_a_signature_holds_whatever_line_ends_were_stored(outgoing: Outgoing, tmp_path: Path) -> None:
+    """What goes over the wire is canonical, so that is what is signed. RFC 6376 §5.3."""
+    zone = {f"{key.selector}._domainkey.example.org.": key.record.encode() for key in dkim_keys(tmp_path, "example.org")}
+    send(outgoing, "bob", id="m1", message=MESSAGE + b"a lone LF\nand a lone CR\rand no end")
+    sent = outgoing.queue.path("m1").read_bytes()
+    wire = b"".join(wiretext.canonical([sent]))
+    assert wire != sent and dkim.DKIM(wire).verify(0, dnsfunc=lambda name, timeout=5: zone.get(name.decode()))

@@ -332,3 +332,12 @@ def test_what_was_ready_and_not_begun_waits_again_after_a_stop(tmp_path: Path) -
     stopping.join(DEADLINE)
     assert {state for queued in place.queue.listing() for state in queued.states} == {State.WAITING}
     assert len(place.queue.listing()) == 5
+
+
+def test_an_address_that_does_not_exist_is_not_written_to_again(tmp_path: Path) -> None:
+    place = Place(tmp_path, Carrier({"bob": SENT, "cy": NEVER}))
+    with place.running():
+        place.add("m1", "bob", "cy")
+        until(lambda: place.queue.suppressions("ann"))
+    (row,) = place.queue.suppressions()
+    assert (row.address, row.status, row.words) == ("cy@example.net", NEVER.status, NEVER.text)
