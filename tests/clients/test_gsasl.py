@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.server import BOB, HOST, PASSWORD, Server, needs, run, wait_for
-from tests.clients.test_terminal import Terminal
+from tests.clients.terminal import Terminal
 
 pytestmark = pytest.mark.clients
 TLS_1_2 = ("--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2")
