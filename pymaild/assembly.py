@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pymaild.accounts.websessions import WebSessions
     from pymaild.flow import Delivery, Reception, Submission
     from pymaild.outbound.outgoing import Outgoing
+    from pymaild.outbound.returned import Returned
     from pymaild.outbound.route import Router
     from pymaild.outbound.runner import Runner
     from pymaild.outbound.security import Secured
@@ -59,6 +60,7 @@ class Services:
     journal: Journal
     delivery: Delivery
     outgoing: Outgoing
+    returned: Returned
 
     def policy(self, role: Role) -> Reception | Submission:
         """What an smtp.Session in this role asks: flow.Reception or flow.Submission."""
@@ -98,6 +100,7 @@ class Services:
 
     def close(self) -> None:
         """Write what waits to be written and let go of the files."""
+        self.returned.close()
         self.journal.close()
         for part in (self.outgoing, self.stores, self.feed, self.directory):
             close = getattr(part, "close", None)
@@ -117,6 +120,7 @@ def assemble(config: Config) -> Services:
     from pymaild.imap.describe import describe  # noqa: PLC0415
     from pymaild.outbound import outbox  # noqa: PLC0415
     from pymaild.outbound.outgoing import Allowance, Outgoing  # noqa: PLC0415
+    from pymaild.outbound.returned import Returned  # noqa: PLC0415
     from pymaild.store import Stores  # noqa: PLC0415
     from pymaild.store.changes import Feed  # noqa: PLC0415
 
@@ -134,8 +138,10 @@ def assemble(config: Config) -> Services:
     allowance = Allowance(limits.messages_per_day, limits.new_recipients_per_day)
     outgoing = Outgoing(server.data_dir, config.run_dir, server.hostname, allowance)
     delivery = Delivery(server.hostname, directory, stores, journal, lambda: has_room(config), outgoing)
+    returned = Returned(lambda: outgoing.queue, stores, journal)
+    delivery.came_back = returned.arrived
     stores.leaving[outbox.NAME] = outbox.Outbox(lambda: outgoing.queue, stores, journal).leaving
-    return Services(config, directory, stores, feed, journal, delivery, outgoing)
+    return Services(config, directory, stores, feed, journal, delivery, outgoing, returned)
 
 
 def sender(services: Services, failed: Callable[[BaseException], None], journal: events.Journal) -> Runner:

@@ -29,6 +29,7 @@ from pymaild.status import MailError
 
 MAX_HOPS = 100  # Received fields; more is a loop. RFC 5321 §6.3
 MAX_HEADER = 1 << 20  # octets of a header block
+MAX_REPORT = 1 << 18  # octets of a report that are looked at
 
 
 class NoRelay(MailError):
@@ -94,6 +95,7 @@ class Delivery:
         self.journal = journal
         self.has_room = has_room  # whether the disk takes another message of the largest size
         self.outgoing = outgoing  # None: nothing leaves, nothing is tried again
+        self.came_back: Callable[[str, bytes], None] = lambda account, message: None  # a report lies in the mailbox
 
     def accept_recipient(self, address: Address, is_report: bool = False) -> None:
         """Refuse at RCPT what could only bounce later: unknown users, full mailboxes. RFC 5321 §3.3, §3.6.2.
@@ -216,6 +218,7 @@ class Delivery:
             uid = self.stores(account).deliver("INBOX", top, io.BytesIO(message))
             details: dict[str, str | int] = {"account": account, "mailbox": "INBOX", "uid": uid, "report": "yes"}
             self.journal.record(Event(id, "delivered", details))
+            self.came_back(account, message)
 
     def _route(self, address: Address) -> str:
         return LOCAL if self.is_here(address) else address.domain
@@ -239,6 +242,9 @@ class Delivery:
             self._record(envelope, "failed", account=account, status=error.status, text=error.text)
             return error
         self._record(envelope, "delivered", account=account, mailbox="INBOX", uid=uid)
+        if envelope.reverse_path is None:
+            message.seek(0)
+            self.came_back(account, message.read(MAX_REPORT))
         return None
 
     def _record(self, envelope: Envelope, what: str, **details: str | int) -> None:

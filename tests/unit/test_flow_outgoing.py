@@ -164,3 +164,17 @@ def test_a_rewritten_address_takes_reports_alone() -> None:
 def test_without_a_queue_nothing_is_forwarded() -> None:
     outcome = forward(world(Role.MX))
     assert outcome.error is not None and outcome.error.status == "5.7.1"
+
+
+def test_what_has_no_sender_is_looked_at_once_it_is_delivered() -> None:
+    there = world(Role.MX, queue="on", delivery="bob=4.2.2")
+    seen: list[tuple[str, bytes]] = []
+    there.delivery.came_back = lambda account, message: seen.append((account, message))
+    client = Client("s1", "192.0.2.1", role=Role.MX)
+    for sender in (None, Address("eve", "example.net")):
+        for name in ("ann", "bob"):
+            made = Envelope(client, sender, [Recipient(Address(name, "example.org"))], message_id="m1")
+            Reception(there.delivery).message(made, io.BytesIO(MESSAGE))
+    assert seen == [("ann@example.org", MESSAGE)]
+    there.delivery.report(Address("ann", "example.org"), b"report", "m2")
+    assert seen[1:] == [("ann@example.org", b"report")]
