@@ -1,9 +1,10 @@
 """scripts/bench imap: the time of IMAP commands, ours and Dovecot's by turns on the same mailbox.
 
-The first answers are measured once, in two ways: of files that another program put into both Maildirs, and of mail that
-pymaild took in itself (APPEND) and Dovecot finds as files, after both have been started anew. Then each row is asked ROUNDS
-times of each server by turns, after one turn that does not count. A change is taken back between the turns.
-Before that both servers have come to rest: pymaild keeps the words of messages after it has taken them in.
+The first answers are measured in two ways: once of files that another program put into both Maildirs, and ROUNDS times of
+mail that pymaild took in itself (APPEND) and Dovecot finds as files, each time after both have been started anew.
+Then each row is asked ROUNDS times of each server by turns, after one turn that does not count. A change is taken back
+between the turns. Before that both servers have come to rest: pymaild keeps the words of messages after it has taken
+them in.
 """
 
 from __future__ import annotations
@@ -189,18 +190,23 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def first_answers(sides: Sequence[Side], mailbox: str, what: str) -> list[dict[str, object]]:
-    """What the first one who asks waits for."""
-    results: list[dict[str, object]] = []
-    for name, command, target in COLD:
-        taken = [side.client.timed(command.format(mailbox)) for side in sides]
-        text = f"first {command.format(mailbox)}, {what}"
-        results.append(_result(f"cold-{name}-{mailbox}", text, target, "ms", [taken[0]], [taken[1]]))
-    return results
+def first_answers(sides: Sequence[Side], mailbox: str, what: str, rounds: int = 0) -> list[dict[str, object]]:
+    """What the first one who asks waits for; with `rounds` so often, each time of servers that were started anew."""
+    taken: list[list[list[float]]] = [[[] for _ in sides] for _ in COLD]
+    for _ in range(rounds or 1):
+        if rounds:
+            start_anew(sides)
+        for (_, command, _), values in zip(COLD, taken, strict=True):
+            for side, times in zip(sides, values, strict=True):
+                times.append(side.client.timed(command.format(mailbox)))
+    return [
+        _result(f"cold-{name}-{mailbox}", f"first {command.format(mailbox)}, {what}", target, "ms", *values)
+        for (name, command, target), values in zip(COLD, taken, strict=True)
+    ]
 
 
 def take_in(sides: Sequence[Side]) -> None:
-    """The same messages once more: through pymaild's door, and into Dovecot's Maildir. Then both are started anew."""
+    """The same messages once more: through pymaild's door, and into Dovecot's Maildir."""
     ours, theirs = sides
     for side in sides:
         side.client.command("CREATE Taken")
@@ -209,9 +215,16 @@ def take_in(sides: Sequence[Side]) -> None:
     fill([theirs.server.mailbox / ".Taken"], theirs.count)
     theirs.server.own()
     rest(sides)
+
+
+def start_anew(sides: Sequence[Side]) -> None:
+    """Both servers; Dovecot knows nothing of its files then."""
     for side in sides:
         side.client.close()
         side.server.stop()
+    for path in (sides[1].server.mailbox / ".Taken").glob("dovecot*"):
+        path.unlink()
+    for side in sides:
         side.server.start()
         side.client = side.again()
 
@@ -288,7 +301,7 @@ def measure(folder: Path, count: int, rounds: int, only: Sequence[str]) -> list[
             say(first)
         if not only or TAKEN in only:
             take_in(sides)
-            for first in first_answers(sides, "Taken", "mail that pymaild took in"):
+            for first in first_answers(sides, "Taken", "mail that pymaild took in", rounds):
                 say(first)
         _prepare(sides)
         for row in ROWS:
