@@ -126,6 +126,7 @@ User {BOB}
 Pass "{PASSWORD}"
 SSLType None
 AuthMechs PLAIN
+Timeout 120
 
 IMAPStore far
 Account server
