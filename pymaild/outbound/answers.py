@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pymaild.message.dsn import Action
+from pymaild.outbound import answers_known
 from pymaild.outbound.job import Result
+
+_MAX_LOOKED_AT = 2000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,17 @@ _RELAYED = Told(
 def explain(to: str, result: Result, action: Action) -> Told:
     """What to tell the author of a message to `to`."""
     fixed = {Action.DELAYED: _DELAYED, Action.DELIVERED: _DELIVERED, Action.RELAYED: _RELAYED}.get(action)
-    told = fixed or _by_status(result.status)
-    return Told(told.what.format(to=to), told.advice)
+    told = fixed or _by_answer(result) or _by_status(result.status)
+    return Told(told.what.format(to=to), told.advice.format(to=to))
+
+
+def _by_answer(result: Result) -> Told | None:
+    """What a server said, where it is known; words of our own say what they mean by their status."""
+    if not result.code:
+        return None
+    said = " ".join(f"{result.code} {result.status} {result.text[:_MAX_LOOKED_AT]}".split())
+    row = answers_known.find(result.host, said)
+    return Told(row.what, row.advice) if row else None
 
 
 def _by_status(status: str) -> Told:
