@@ -317,9 +317,11 @@ _LIMITS = f"[limits]\nconnections_per_account = {IDLE_CONNECTIONS + 100}\n"  # a
 
 
 def _sides(servers: Sequence[ImapServer], count: int) -> list[Side]:
-    """The same messages in the Maildir of each, which a first login makes."""
+    """The same messages in the Maildir of each, which a first login makes; nobody looks at it while it is filled."""
     for server in servers:
-        Client(server.imap_port, server.user, server.password).close()
+        client = Client(server.imap_port, server.user, server.password)
+        client.select()
+        client.close()
     fill([server.mailbox for server in servers], count)
     for server in servers:
         server.own()
