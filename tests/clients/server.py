@@ -104,8 +104,9 @@ class Server:
             self.pymaild("account", "add", address, "--password-stdin", password=PASSWORD)
 
     def start(self, *words: str) -> None:
-        """Until every port listens."""
+        """Until every port listens and the workers are there."""
         with (self.folder / "log").open("ab") as log:
+            before = self.log.count("event=ready")
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pymaild", "-c", str(self.conf), "serve", *words],
                 stdin=subprocess.DEVNULL,
@@ -115,6 +116,7 @@ class Server:
             )
         for port in self.ports.values():
             wait_for(f"port {port} listens; log:\n{self.log}", lambda port=port: self._listens(port))
+        wait_for("the server is ready", lambda: self.log.count("event=ready") > before)
 
     def _listens(self, port: int) -> bool:
         assert self.process is not None
