@@ -59,14 +59,14 @@ KNOWN: tuple[Known, ...] = (
     # ---- Gmail and Google Workspace
     Known("gmail-unauthenticated", _GMAIL, r"5\.7\.26|unauthenticated",
           "Google does not take the message for {to}, since it cannot tell that it really comes from your domain.",
-          _ASK_OWN + "publish SPF and DKIM records for your domain; pymaild records DOMAIN shows them."),
+          _ASK_OWN + "publish SPF and DKIM records for your domain; pymaild domain add printed them."),
     Known("gmail-no-ptr", _GMAIL, r"[45]\.7\.25|ptr record",
           "Google does not take the message for {to}, because the address of this server has no name that "
           "leads back to it.",
           _ASK_OWN + "have a PTR record set by the provider of the line, and an address record for that name."),
     Known("gmail-spf-dkim-rate", _GMAIL, r"4\.7\.(?:26|27|30)",
           "Google puts mail to {to} off, since mail of your domain does not pass its checks of SPF and DKIM.",
-          _ASK_OWN + "publish SPF and DKIM records for your domain; pymaild records DOMAIN shows them."),
+          _ASK_OWN + "publish SPF and DKIM records for your domain; pymaild domain add printed them."),
     Known("gmail-tls", _GMAIL, r"[45]\.7\.29|tls connection",
           "Google takes mail for {to} over encrypted connections only.",
           _ASK_OWN + "find out why this one was not encrypted; pymaild queue show tells how the server was "
@@ -112,7 +112,7 @@ KNOWN: tuple[Known, ...] = (
           _ASK_OWN + "look it up at check.spamhaus.org, remove the cause, and ask there to be taken off."),
     Known("microsoft-authentication", _MICROSOFT, r"5\.7\.(?:515|509)|required authentication level|dmarc",
           "Microsoft refuses the message for {to}: your domain does not prove that it comes from there.",
-          _ASK_OWN + "publish SPF, DKIM and DMARC records for your domain; pymaild records DOMAIN shows them."),
+          _ASK_OWN + "publish SPF, DKIM and DMARC records for your domain; pymaild domain add printed them."),
     Known("microsoft-reputation", _MICROSOFT, r"[45]\.7\.650|ip reputation|rp-00\d",
           "Microsoft slows mail from this server down, since it does not know it well enough or has seen "
           "spam from it.",
@@ -243,10 +243,10 @@ KNOWN: tuple[Known, ...] = (
           "has to send through it."),
     Known("spf", "", r"\bspf\b|sender policy framework|5\.7\.23",
           "The server of {to} refuses the message: by its SPF record your domain does not send from this server.",
-          _ASK_OWN + "put the server's address into the domain's SPF record; pymaild records DOMAIN shows it."),
+          _ASK_OWN + "put the server's address into the domain's SPF record; pymaild domain add printed it."),
     Known("dkim", "", r"\bdkim\b|5\.7\.20",
           "The server of {to} refuses the message since its DKIM signature is missing or does not fit.",
-          _ASK_OWN + "compare the DKIM record in the DNS with the one that pymaild records DOMAIN shows."),
+          _ASK_OWN + "compare the DKIM record in the DNS with the one that pymaild domain add printed."),
     Known("tls-required", "", r"must issue a starttls|tls (?:is )?required|encryption (?:is )?required|5\.7\.10",
           "The server of {to} takes mail over encrypted connections only, and this one was not.",
           _ASK_OWN + "find out why; pymaild queue show tells how the server was spoken to."),
