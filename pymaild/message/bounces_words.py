@@ -185,14 +185,19 @@ def _named(lines: list[str], strangers: set[str]) -> dict[str, list[str]]:
     return {}
 
 
+def _is_other(address: str, strangers: set[str]) -> bool:
+    """A file's name, or somebody known: text beyond ASCII behind an address may look like more of its domain."""
+    text = address.lower()
+    behind = [text[len(each) :] for each in strangers if text.startswith(each)]
+    return text[0] == "/" or any(not rest or not rest[0].isascii() for rest in behind)
+
+
 def _by_kinds(lines: list[str], strangers: set[str], kinds: tuple[re.Pattern[str], ...]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     current: list[str] | None = None
     for line in lines:
         about = "@" in line and not _OTHERS.match(line) and any(kind.search(line) for kind in kinds)
-        addresses = (
-            [each for each in _ADDRESS.findall(line) if each.lower() not in strangers and each[0] != "/"] if about else []
-        )
+        addresses = [each for each in _ADDRESS.findall(line) if not _is_other(each, strangers)] if about else []
         if addresses and len(found) < MAX_RECIPIENTS:
             known = {each.lower(): each for each in found}
             name = known.get(addresses[0].lower(), addresses[0])
